@@ -1,0 +1,38 @@
+"""Who acts: each a short Mesa agent around a pure decision."""
+
+from abm.agents.liquidator import BidDesk, Liquidator, Offer, choose_bids
+from abm.agents.market_maker import MakerDesk, MakerView, MarketMaker, choose_quotes
+from abm.agents.oracle import Oracle, OracleDesk, choose_publication
+from abm.agents.relayer import Pending, RelayDesk, Relayer, choose_messages
+from abm.agents.trader import (
+    DRAWS_PER_ARRIVAL,
+    Trader,
+    TraderDesk,
+    TraderView,
+    choose_orders,
+    choose_top_up,
+)
+
+__all__ = [
+    "DRAWS_PER_ARRIVAL",
+    "BidDesk",
+    "Liquidator",
+    "MakerDesk",
+    "MakerView",
+    "MarketMaker",
+    "Offer",
+    "Oracle",
+    "OracleDesk",
+    "Pending",
+    "RelayDesk",
+    "Relayer",
+    "Trader",
+    "TraderDesk",
+    "TraderView",
+    "choose_bids",
+    "choose_messages",
+    "choose_orders",
+    "choose_publication",
+    "choose_quotes",
+    "choose_top_up",
+]

@@ -1,0 +1,127 @@
+"""Market makers: quote around the surface, lean against inventory, widen and withdraw."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import mesa
+import numpy as np
+from numpy.typing import NDArray
+
+from abm.margin import Marks
+from abm.scenario.agents import MarketMakers
+from abm.units import SECONDS_PER_DAY
+from abm.venue import MassQuote
+
+
+@dataclass(frozen=True)
+class MakerView:
+    """What a market maker sees when it quotes.
+
+    Attributes
+    ----------
+    marks : Marks
+        Values at the price it trusts.
+    seconds_left : ndarray of int64, shape (instruments,)
+        Time to expiry.
+    inventory : ndarray of int64, shape (instruments,)
+        Its own contracts, short below 0.
+    free_share : float
+        Equity beyond its initial requirement, as a share of equity.
+    stress : float
+        Realised over calm volatility, at least 1.
+    levels : int
+        Levels of its ladder.
+    tick_usd : float
+    """
+
+    marks: Marks
+    seconds_left: NDArray[np.int64]
+    inventory: NDArray[np.int64]
+    free_share: float
+    stress: float
+    levels: int
+    tick_usd: float
+
+
+def choose_quotes(view: MakerView, parameters: MarketMakers) -> MassQuote | None:
+    """Decide a whole ladder, or to withdraw.
+
+    The half-spread is ``half_spread_volatility * sqrt(1 + 6 / days to expiry)`` in volatility,
+    which fits quoted Deribit spreads, times the stress; size falls by the same factor. Inventory
+    shifts the middle against itself, and stops the side that would exceed the limit.
+
+    Parameters
+    ----------
+    view : MakerView
+        What it sees.
+    parameters : MarketMakers
+        The scenario's.
+
+    Returns
+    -------
+    MassQuote or None
+        None where free equity is below the withdrawal threshold.
+    """
+    if view.free_share < parameters.withdraw_below:
+        return None
+    marks, tick = view.marks, view.tick_usd
+    width = min(view.stress, parameters.stress_width)
+    days = np.maximum(view.seconds_left / SECONDS_PER_DAY, 1 / 24)
+    half = parameters.half_spread_volatility * np.sqrt(1.0 + 6.0 / days) * width
+    fullness = np.clip(view.inventory / parameters.inventory_limit_lots, -1.0, 1.0)
+    shift = -parameters.inventory_skew_volatility * fullness
+
+    bid = np.floor((marks.value + marks.vega * (shift - half)) / tick).astype(np.int64)
+    ask = np.ceil((marks.value + marks.vega * (shift + half)) / tick).astype(np.int64)
+    ask = np.maximum(ask, np.maximum(bid + 1, 1))
+    step = np.maximum(((ask - bid) // 2), 1)
+    offsets = step[:, np.newaxis] * np.arange(view.levels)
+    bid_ticks, ask_ticks = bid[:, np.newaxis] - offsets, ask[:, np.newaxis] + offsets
+
+    size = max(int(parameters.quote_lots / width), 1)
+    lots = np.broadcast_to(size * (1 + np.arange(view.levels)), bid_ticks.shape)
+    may_buy = marks.alive & (view.inventory < parameters.inventory_limit_lots)
+    may_sell = marks.alive & (view.inventory > -parameters.inventory_limit_lots)
+    return MassQuote(
+        bid_ticks=bid_ticks,
+        ask_ticks=ask_ticks,
+        bid_lots=np.where(may_buy[:, np.newaxis] & (bid_ticks >= 1), lots, 0),
+        ask_lots=np.where(may_sell[:, np.newaxis], lots, 0),
+    )
+
+
+class MakerDesk(Protocol):
+    """What the simulation offers a market maker."""
+
+    def view(self, maker: int) -> MakerView:
+        """Return what a market maker sees now."""
+        ...
+
+    def needs_quote(self, maker: int) -> bool:
+        """Return whether price, inventory or time have moved enough to quote anew."""
+        ...
+
+    def queue_quote(self, maker: int, quote: MassQuote | None) -> None:
+        """Ask for a ladder to be replaced, or withdrawn, in this step."""
+        ...
+
+
+class MarketMaker(mesa.Agent):
+    """One market maker; ``slot`` is its place on the quote board."""
+
+    def __init__(
+        self, model: mesa.Model, slot: int, parameters: MarketMakers, desk: MakerDesk
+    ) -> None:
+        super().__init__(model)
+        self.slot = slot
+        self.parameters = parameters
+        self._desk = desk
+
+    def step(self) -> None:
+        """Queue a new ladder if something moved."""
+        if self._desk.needs_quote(self.slot):
+            self._desk.queue_quote(
+                self.slot, choose_quotes(self._desk.view(self.slot), self.parameters)
+            )

@@ -1,0 +1,76 @@
+"""Oracles: publish when the price moved or the heartbeat is due, if gas allows."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import mesa
+
+from abm.market import Round
+from abm.scenario.agents import Oracles
+
+
+def choose_publication(
+    observed: Round, published: Round, gas_multiple: float, parameters: Oracles
+) -> bool:
+    """Decide whether to publish an observation.
+
+    Parameters
+    ----------
+    observed, published : Round
+        What the oracle sees, and what stands on its chain.
+    gas_multiple : float
+        Gas there, in multiples of calm.
+    parameters : Oracles
+        The scenario's.
+
+    Returns
+    -------
+    bool
+        True when the heartbeat is due, or the price deviates enough and gas is bearable.
+    """
+    silence = observed.observed_second - published.observed_second
+    if silence >= parameters.heartbeat_seconds:
+        return True
+    deviation = abs(observed.price_usd / published.price_usd - 1.0)
+    return deviation >= parameters.deviation and gas_multiple <= parameters.gas_tolerance
+
+
+class OracleDesk(Protocol):
+    """What the simulation offers an oracle."""
+
+    def observe(self) -> Round:
+        """Return the market as the oracle sees it, its delay ago."""
+        ...
+
+    def published(self, chain: str) -> Round:
+        """Return what stands on a chain."""
+        ...
+
+    def gas_multiple(self, chain: str) -> float:
+        """Return a chain's gas, in multiples of calm."""
+        ...
+
+    def publish(self, chain: str, fresh: Round) -> None:
+        """Publish on a chain, unless it stands still."""
+        ...
+
+
+class Oracle(mesa.Agent):
+    """The oracle of one chain."""
+
+    def __init__(
+        self, model: mesa.Model, chain: str, parameters: Oracles, desk: OracleDesk
+    ) -> None:
+        super().__init__(model)
+        self.chain = chain
+        self.parameters = parameters
+        self._desk = desk
+
+    def step(self) -> None:
+        """Publish if it is worth it."""
+        observed = self._desk.observe()
+        published = self._desk.published(self.chain)
+        gas = self._desk.gas_multiple(self.chain)
+        if choose_publication(observed, published, gas, self.parameters):
+            self._desk.publish(self.chain, observed)

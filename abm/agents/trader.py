@@ -1,0 +1,221 @@
+"""Traders: take option positions when they arrive, top up when they are called."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import mesa
+import numpy as np
+from numpy.typing import NDArray
+
+from abm.margin import Marks
+from abm.market import InstrumentTable
+from abm.scenario.agents import Traders
+from abm.venue import Lifetime, Order, Side
+
+DRAWS_PER_ARRIVAL = 6
+"""Uniform draws that one arrival takes, whatever it does with them."""
+
+# Largest share of the deposit that a buyer spends, of the free margin that a seller uses, per order.
+BUYER_SPEND = 0.03
+SELLER_USE = {"sell_options": 0.25, "sell_leveraged": 0.6, "trade_spreads": 0.2}
+# Ranges of the absolute delta that a strategy looks for.
+DELTA_RANGE = {
+    "buy_options": (0.10, 0.50),
+    "sell_options": (0.10, 0.35),
+    "sell_leveraged": (0.20, 0.50),
+    "trade_spreads": (0.20, 0.45),
+}
+# Chance that a strategy picks a put: sellers earn the richer premium of puts.
+PUT_SHARE = {"buy_options": 0.5, "sell_options": 0.6, "sell_leveraged": 0.75, "trade_spreads": 0.5}
+# How far beyond the mark a market order may trade, and a resting one stands from it.
+MARKET_REACH = 0.25
+LIMIT_REACH = 0.10
+
+
+@dataclass(frozen=True)
+class TraderView:
+    """What a trader sees when it decides.
+
+    Attributes
+    ----------
+    instruments : InstrumentTable
+    marks : Marks
+        The venue's marks.
+    unit_margin_usd : ndarray, shape (instruments,)
+        Initial requirement of one short contract alone, in dollars.
+    free_margin_usd : float
+        Equity beyond the account's initial requirement.
+    wealth_usd : float
+        The deposit it started with.
+    tick_usd : float
+    """
+
+    instruments: InstrumentTable
+    marks: Marks
+    unit_margin_usd: NDArray[np.float64]
+    free_margin_usd: float
+    wealth_usd: float
+    tick_usd: float
+
+
+def choose_instrument(
+    view: TraderView, strategy: str, draws: Sequence[float]
+) -> int | None:
+    """Return the live series of a drawn expiry and type whose delta is nearest a drawn target."""
+    table, marks = view.instruments, view.marks
+    alive = marks.alive & (marks.value > view.tick_usd)
+    expiries = np.unique(table.expiry_second[alive])
+    if not len(expiries):
+        return None
+    expiry = expiries[min(int(draws[0] * len(expiries)), len(expiries) - 1)]
+    wants_put = draws[1] < PUT_SHARE[strategy]
+    fits = alive & (table.expiry_second == expiry) & (table.is_call != wants_put)
+    low, high = DELTA_RANGE[strategy]
+    distance = np.abs(np.abs(marks.delta) - (low + draws[2] * (high - low)))
+    if not fits.any():
+        return None
+    return int(np.where(fits, distance, np.inf).argmin())
+
+
+def choose_orders(
+    account: int, parameters: Traders, view: TraderView, draws: Sequence[float]
+) -> list[Order]:
+    """Decide what an arriving trader asks for.
+
+    Parameters
+    ----------
+    account : int
+        The trader's account.
+    parameters : Traders
+        Its kind.
+    view : TraderView
+        What it sees.
+    draws : sequence of float
+        `DRAWS_PER_ARRIVAL` uniforms in [0, 1).
+
+    Returns
+    -------
+    list of Order
+        Nothing, one order, or the two legs of a spread.
+    """
+    strategy = parameters.strategy
+    instrument = choose_instrument(view, strategy, draws)
+    if instrument is None:
+        return []
+    value = float(view.marks.value[instrument])
+    if strategy == "buy_options":
+        lots = int(view.wealth_usd * BUYER_SPEND * draws[3] / value)
+        return _order(account, instrument, Side.BUY, lots, parameters, view, draws)
+    budget = max(view.free_margin_usd, 0.0) * SELLER_USE[strategy] * draws[3]
+    lots = int(budget / max(float(view.unit_margin_usd[instrument]), view.tick_usd))
+    sold = _order(account, instrument, Side.SELL, lots, parameters, view, draws)
+    if strategy != "trade_spreads" or not sold:
+        return sold
+    wing = _further_out(view, instrument)
+    if wing is None:
+        return []
+    # The bought leg goes first: it lowers the margin that the sold leg needs.
+    return _order(account, wing, Side.BUY, lots, parameters, view, draws) + sold
+
+
+def _further_out(view: TraderView, instrument: int) -> int | None:
+    """Return the next strike out of the money, of the same expiry and type."""
+    table = view.instruments
+    same = (table.expiry_second == table.expiry_second[instrument]) & (
+        table.is_call == table.is_call[instrument]
+    )
+    sign = 1.0 if table.is_call[instrument] else -1.0
+    distance = sign * (table.strike_usd - table.strike_usd[instrument])
+    further = same & (distance > 0)
+    return int(np.where(further, distance, np.inf).argmin()) if further.any() else None
+
+
+def _order(
+    account: int,
+    instrument: int,
+    side: Side,
+    lots: int,
+    parameters: Traders,
+    view: TraderView,
+    draws: Sequence[float],
+) -> list[Order]:
+    if lots < 1:
+        return []
+    value = float(view.marks.value[instrument])
+    if draws[4] < parameters.market_order_share:
+        limit, lifetime = value * (1.0 + side * MARKET_REACH), Lifetime.IMMEDIATE
+    else:
+        limit, lifetime = value * (1.0 - side * LIMIT_REACH * draws[5]), Lifetime.REST
+    ticks = max(round(limit / view.tick_usd), 1)
+    return [Order(account, instrument, side, lots, ticks, lifetime)]
+
+
+def choose_top_up(
+    shortfall_usd: float, wallet_units: Sequence[int], unit_usd: Sequence[float]
+) -> list[int]:
+    """Decide what to move from wallet to collateral when called.
+
+    Parameters
+    ----------
+    shortfall_usd : float
+        Missing margin in dollars.
+    wallet_units : sequence of int
+        Base units in the wallet, by token.
+    unit_usd : sequence of float
+        Dollars of margin that one base unit gives, by token.
+
+    Returns
+    -------
+    list of int
+        Base units to deposit, by token: the shortfall and a tenth more, as far as the wallet goes.
+
+    Examples
+    --------
+    >>> choose_top_up(100.0, [50, 1000], [1.0, 0.5])
+    [50, 121]
+    """
+    missing = 1.1 * shortfall_usd
+    deposit = []
+    for held, worth in zip(wallet_units, unit_usd, strict=True):
+        units = min(held, int(max(missing, 0.0) / worth) + 1) if missing > 0 else 0
+        deposit.append(units)
+        missing -= units * worth
+    return deposit
+
+
+class TraderDesk(Protocol):
+    """What the simulation offers a trader."""
+
+    def view(self, account: int) -> TraderView:
+        """Return what an account's owner sees now."""
+        ...
+
+    def arrival_draws(self, account: int) -> Sequence[float]:
+        """Return the uniforms of the account's arrival in this step."""
+        ...
+
+    def queue_order(self, order: Order) -> None:
+        """Ask for an order to be settled in this step."""
+        ...
+
+
+class Trader(mesa.Agent):
+    """One trader; ``slot`` is its account. It is stepped only when it arrives."""
+
+    def __init__(
+        self, model: mesa.Model, slot: int, parameters: Traders, desk: TraderDesk
+    ) -> None:
+        super().__init__(model)
+        self.slot = slot
+        self.parameters = parameters
+        self._desk = desk
+
+    def step(self) -> None:
+        """Queue what it wants to trade."""
+        view = self._desk.view(self.slot)
+        draws = self._desk.arrival_draws(self.slot)
+        for order in choose_orders(self.slot, self.parameters, view, draws):
+            self._desk.queue_order(order)

@@ -1,0 +1,45 @@
+"""What a venue believes it may count, and as of when."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class ClaimTable:
+    """Token balances that a venue counts for every account, as old as their last report.
+
+    Parameters
+    ----------
+    accounts, tokens : int
+        Size of the table.
+
+    Attributes
+    ----------
+    units : ndarray of int64, shape (accounts, tokens)
+        Base units counted.
+    as_of_second : ndarray of int64, shape (accounts,)
+        When the counted balances were true.
+    """
+
+    def __init__(self, accounts: int, tokens: int) -> None:
+        self.units = np.zeros((accounts, tokens), dtype=np.int64)
+        self.as_of_second = np.zeros(accounts, dtype=np.int64)
+
+    def report(
+        self, accounts: NDArray[np.int64], units: NDArray[np.int64], as_of_second: int
+    ) -> None:
+        """Take over reported balances where they are newer than what is counted.
+
+        Parameters
+        ----------
+        accounts : ndarray of int64, shape (reported,)
+            Accounts of the report.
+        units : ndarray of int64, shape (reported, tokens)
+            Their balances in base units.
+        as_of_second : int
+            When they were true.
+        """
+        newer = self.as_of_second[accounts] <= as_of_second
+        self.units[accounts[newer]] = units[newer]
+        self.as_of_second[accounts[newer]] = as_of_second

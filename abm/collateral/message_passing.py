@@ -1,0 +1,200 @@
+"""`message_passing`: collateral stays at home, in a vault that obeys messages.
+
+The venue counts a claim as old as the vault's last report. Calls, seizures and proceeds travel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from abm.collateral.architecture import (
+    Arrived,
+    CallArrived,
+    CollateralEvent,
+    Proceeds,
+    SeizureOrder,
+    Seized,
+    Surroundings,
+)
+from abm.collateral.claims import ClaimTable
+from abm.collateral.vaults import put_back, take_for_order
+from abm.network import Message, channel_between
+from abm.units import MICRO
+
+
+@dataclass(frozen=True)
+class BalanceReport:
+    """Balances of some vaults at one second; ``units`` has shape (accounts, tokens)."""
+
+    accounts: NDArray[np.int64]
+    units: NDArray[np.int64]
+    as_of_second: int
+
+
+@dataclass(frozen=True)
+class MarginCall:
+    """Margin is missing in an account."""
+
+    account: int
+    liquidation: int
+
+
+class MessagePassing:
+    """Collateral at home; the venue reaches it by messages alone."""
+
+    def __init__(self, place: Surroundings) -> None:
+        self._place = place
+        self._venue = place.scenario.venue.chain
+        self.claims = ClaimTable(len(place.home_chains), place.token_count)
+        self._events: list[CollateralEvent] = []
+        homes = np.array([str(chain) for chain in place.home_chains[: place.trader_count]])
+        # Chains in the scenario's order, so that messages never depend on a set's order.
+        self._accounts_of = {
+            chain: np.flatnonzero(homes == chain)
+            for chain in place.scenario.chains
+            if chain != self._venue and (homes == chain).any()
+        }
+        self._next_report = 0.0
+
+    def chain_of(self, account: int) -> str:
+        """Return the account's home chain."""
+        return self._place.home_chains[account]
+
+    def _is_local(self, account: int) -> bool:
+        return self.chain_of(account) == self._venue
+
+    def _outward(self, account: int) -> str:
+        return channel_between(self._place.graph, self._venue, self.chain_of(account))
+
+    def _homeward(self, chain: str) -> str:
+        return channel_between(self._place.graph, chain, self._venue)
+
+    def deposit(self, account: int, token: int, amount: int, *, cause: int, now: int) -> None:
+        """Move tokens from wallet to vault at home, and report the vault."""
+        holders = self._place.holders
+        source, destination = holders.wallet + account, holders.vault + account
+        self._place.ledger.transfer(source, destination, token, amount)
+        self._report(np.array([account]), cause=cause, now=now)
+
+    def call(
+        self, account: int, liquidation: int, shortfall_usd: float, *, cause: int, now: int
+    ) -> None:
+        """Send a margin call to the account's home chain."""
+        if self._is_local(account):
+            self._events.append(CallArrived(account, liquidation, now))
+            return
+        self._place.transport.send(
+            self._outward(account),
+            "margin_call",
+            MarginCall(account, liquidation),
+            cause=cause,
+            now=now,
+            value_usd=shortfall_usd,
+        )
+
+    def seize(self, order: SeizureOrder, *, cause: int, now: int) -> None:
+        """Send a seizure to the account's vault."""
+        if self._is_local(order.account):
+            self._take(order, cause=cause, now=now)
+            return
+        self._place.transport.send(
+            self._outward(order.account),
+            "seizure",
+            order,
+            cause=cause,
+            now=now,
+            value_usd=order.target_usd,
+        )
+
+    def _take(self, order: SeizureOrder, *, cause: int, now: int) -> None:
+        chain = self.chain_of(order.account)
+        self._events.append(take_for_order(self._place, order, chain, cause=cause, now=now))
+        self._report(np.array([order.account]), cause=cause, now=now)
+
+    def give_back(self, seized: Seized, units: Sequence[int], *, cause: int, now: int) -> None:
+        """Return unsold collateral to the vault, and report it."""
+        put_back(self._place, seized, units)
+        self._report(np.array([seized.account]), cause=cause, now=now)
+
+    def send_home(self, seized: Seized, micro_dollars: int, *, cause: int, now: int) -> None:
+        """Put dollars into the homeward channel's escrow and send their message."""
+        place = self._place
+        proceeds = Proceeds(seized.account, seized.liquidation, micro_dollars)
+        if seized.chain == self._venue:
+            self._credit(proceeds, place.holders.auction[seized.chain], now)
+            return
+        channel = self._homeward(seized.chain)
+        escrow = place.holders.escrow[channel]
+        place.ledger.transfer(
+            place.holders.auction[seized.chain], escrow, place.cash.token, micro_dollars
+        )
+        value_usd = micro_dollars / MICRO
+        place.transport.send(
+            channel, "proceeds", proceeds, cause=cause, now=now, value_usd=value_usd
+        )
+
+    def _credit(self, proceeds: Proceeds, holder: int, now: int) -> None:
+        self._place.cash.pay_in(proceeds.account, holder, proceeds.micro_dollars)
+        self._events.append(
+            Arrived(proceeds.account, proceeds.liquidation, proceeds.micro_dollars, now)
+        )
+
+    def _report(self, accounts: NDArray[np.int64], *, cause: int, now: int) -> None:
+        """Send the balances of vaults that stand on one chain to the venue."""
+        balances = self._place.vault_balances()[accounts]
+        chain = self.chain_of(int(accounts[0]))
+        report = BalanceReport(accounts, balances, now)
+        if chain == self._venue:
+            self.claims.report(report.accounts, report.units, report.as_of_second)
+            return
+        self._place.transport.send(
+            self._homeward(chain), "balance_report", report, cause=cause, now=now
+        )
+
+    def deliver(self, message: Message, now: int) -> None:
+        """Act on a call, a seizure, a report or proceeds."""
+        match message.payload:
+            case BalanceReport() as report:
+                self.claims.report(report.accounts, report.units, report.as_of_second)
+            case MarginCall() as call:
+                self._events.append(CallArrived(call.account, call.liquidation, now))
+            case SeizureOrder() as order:
+                self._take(order, cause=message.cause, now=now)
+            case Proceeds() as proceeds:
+                self._credit(proceeds, self._place.holders.escrow[message.channel], now)
+            case _:
+                raise TypeError(f"message {message.id} carries {type(message.payload).__name__}")
+
+    def expire(self, message: Message, now: int) -> None:
+        """Send again what must not be dropped; a later report or call replaces the others."""
+        if isinstance(message.payload, SeizureOrder | Proceeds):
+            self._place.transport.send(
+                message.channel,
+                message.kind,
+                message.payload,
+                cause=message.cause,
+                now=now,
+                value_usd=message.value_usd,
+            )
+
+    def advance(self, now: int) -> None:
+        """Let every chain's vaults report all their balances when it is time."""
+        if now < self._next_report:
+            return
+        self._next_report += self._place.scenario.collateral.sync_seconds
+        for chain, accounts in self._accounts_of.items():
+            if not self._place.transport.is_halted(chain, now):
+                self._report(accounts, cause=0, now=now)
+        local = np.array(
+            [self._is_local(account) for account in range(len(self._place.home_chains))]
+        )
+        self.claims.as_of_second[local] = now
+
+    def take_events(self) -> list[CollateralEvent]:
+        """Return what happened since the last call, in order."""
+        events, self._events = self._events, []
+        return events

@@ -1,0 +1,85 @@
+"""The errors a caller may want to catch, all under one root.
+
+::
+
+    AbmError
+    ├── ScenarioError (ValueError)     a scenario file or an override is wrong
+    ├── ResultsError (ValueError)      a folder of results is missing, foreign or damaged
+    ├── LedgerError (ValueError)       a transfer that the ledger must refuse
+    └── InvariantError (RuntimeError)  a run broke a rule that must always hold: our bug
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class AbmError(Exception):
+    """Root of every error that this package raises on purpose."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One fault of an input: where it stands, what was found, and the rule it breaks.
+
+    Attributes
+    ----------
+    key : str
+        Dotted path of the value, such as ``channels.to_base.finality_median_seconds``.
+    found : str
+        What was found there, as it would be written in the file; empty where nothing was.
+    rule : str
+        What would have been right.
+    hint : str
+        The nearest right name, or an empty string.
+    """
+
+    key: str
+    found: str
+    rule: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        """Return the problem as one sentence."""
+        what = f"{self.key} is {self.found}; {self.rule}" if self.found else f"{self.key}: {self.rule}"
+        return f"{what}; {self.hint}" if self.hint else what
+
+
+class ScenarioError(AbmError, ValueError):
+    """A scenario that cannot be run, with every problem found in it."""
+
+    def __init__(self, source: str | Path, problems: list[Problem]) -> None:
+        self.source = str(source)
+        self.problems = tuple(problems)
+        super().__init__("\n".join(f"{self.source}: {problem}" for problem in problems))
+
+
+class ResultsError(AbmError, ValueError):
+    """A folder of results that cannot be used as asked."""
+
+    def __init__(self, folder: str | Path, reason: str) -> None:
+        self.folder = str(folder)
+        self.reason = reason
+        super().__init__(f"{folder}: {reason}")
+
+
+class LedgerError(AbmError, ValueError):
+    """A transfer that would overdraw a holder or move a negative amount."""
+
+
+class InvariantError(AbmError, RuntimeError):
+    """A rule that must hold after every step does not hold.
+
+    Attributes
+    ----------
+    second : int
+        Simulated time of the step, in seconds from the start of the run.
+    breaches : tuple of str
+        One sentence for each broken rule.
+    """
+
+    def __init__(self, second: int, breaches: list[str]) -> None:
+        self.second = second
+        self.breaches = tuple(breaches)
+        super().__init__(f"after the step at second {second}: " + "; ".join(breaches))

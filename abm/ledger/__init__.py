@@ -1,0 +1,7 @@
+"""Who holds which token: integer base units, double entry, conservation."""
+
+from abm.ledger.cash import CashBook
+from abm.ledger.holders import Holders, open_holders
+from abm.ledger.tokens import TokenLedger
+
+__all__ = ["CashBook", "Holders", "TokenLedger", "open_holders"]

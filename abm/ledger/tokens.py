@@ -1,0 +1,106 @@
+"""Who holds which token, in integer base units: every move is a double entry."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from abm.errors import LedgerError
+
+
+class TokenLedger:
+    """Balances of every token at every holder; the total of each token never changes.
+
+    A holder is a place where tokens really are: a wallet, a vault, a channel's escrow, a fund.
+    Holders are opened in blocks, so that a whole population is one slice of the table.
+
+    Parameters
+    ----------
+    tokens : tuple of str
+        Names of the tokens, in the order of the columns.
+    """
+
+    def __init__(self, tokens: tuple[str, ...]) -> None:
+        self.tokens = tokens
+        self._balances = np.zeros((0, len(tokens)), dtype=np.int64)
+        self._names: list[str] = []
+        self._issued = np.zeros(len(tokens), dtype=np.int64)
+
+    def open(self, name: str, count: int = 1) -> int:
+        """Open ``count`` holders in a row and return the index of the first."""
+        first = len(self._names)
+        if count == 1:
+            self._names.append(name)
+        else:
+            self._names += [f"{name}[{number}]" for number in range(count)]
+        rows = np.zeros((count, len(self.tokens)), dtype=np.int64)
+        self._balances = np.concatenate([self._balances, rows])
+        return first
+
+    def name(self, holder: int) -> str:
+        """Return the name of a holder."""
+        return self._names[holder]
+
+    def endow(self, holder: int, token: int, amount: int) -> None:
+        """Bring tokens into existence: part of the state at second 0, never of a step.
+
+        Raises
+        ------
+        LedgerError
+            If ``amount`` is negative.
+        """
+        if amount < 0:
+            raise LedgerError(f"endowment of {self.name(holder)} is {amount}; it must be >= 0")
+        self._balances[holder, token] += amount
+        self._issued[token] += amount
+
+    def transfer(self, source: int, destination: int, token: int, amount: int) -> None:
+        """Move ``amount`` base units from one holder to another.
+
+        Raises
+        ------
+        LedgerError
+            If ``amount`` is negative or more than the source holds.
+        """
+        held = int(self._balances[source, token])
+        if not 0 <= amount <= held:
+            raise LedgerError(
+                f"transfer of {amount} {self.tokens[token]} from {self.name(source)} to "
+                f"{self.name(destination)}: it must be between 0 and the {held} held"
+            )
+        self._balances[source, token] -= amount
+        self._balances[destination, token] += amount
+
+    def balance(self, holder: int, token: int) -> int:
+        """Return what one holder has of one token, in base units."""
+        return int(self._balances[holder, token])
+
+    def block(self, first: int, count: int) -> NDArray[np.int64]:
+        """Return a read-only view of the balances of a block, shape (count, tokens)."""
+        view = self._balances[first : first + count]
+        view.flags.writeable = False
+        return view
+
+    def issued(self) -> NDArray[np.int64]:
+        """Return what was brought into existence of each token, shape (tokens,)."""
+        return self._issued.copy()
+
+    def totals(self) -> NDArray[np.int64]:
+        """Return what all holders have together of each token, shape (tokens,)."""
+        totals: NDArray[np.int64] = self._balances.sum(axis=0)
+        return totals
+
+    def breaches(self) -> list[str]:
+        """Return a sentence for each token whose total changed and each negative balance."""
+        found = [
+            f"{token}: {total} base units exist, {issued} were issued"
+            for token, total, issued in zip(
+                self.tokens, self.totals().tolist(), self._issued.tolist(), strict=True
+            )
+            if total != issued
+        ]
+        if self._balances.size and self._balances.min() < 0:
+            holder, token = np.argwhere(self._balances < 0)[0]
+            held = int(self._balances[holder, token])
+            found.append(f"{self.name(int(holder))} holds {held} {self.tokens[token]}")
+        return found

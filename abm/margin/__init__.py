@@ -1,0 +1,20 @@
+"""What each account owes: pure NumPy, no agents, no files."""
+
+from abm.margin.core import MarginCore, Marks, Requirements, mark_instruments, stress_changes
+from abm.margin.grids import GRIDS, StressPoints, span_points
+from abm.margin.haircuts import counted_value, token_prices
+from abm.margin.positions import PositionTable
+
+__all__ = [
+    "GRIDS",
+    "MarginCore",
+    "Marks",
+    "PositionTable",
+    "Requirements",
+    "StressPoints",
+    "counted_value",
+    "mark_instruments",
+    "span_points",
+    "stress_changes",
+    "token_prices",
+]

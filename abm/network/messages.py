@@ -1,0 +1,70 @@
+"""One item of channel traffic: what was sent, and what became of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Fate(StrEnum):
+    """What became of a message; every message has exactly one."""
+
+    IN_FLIGHT = "in_flight"
+    DELIVERED = "delivered"
+    LOST = "lost"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What was sent. Never changes.
+
+    Attributes
+    ----------
+    id : int
+        Position in the order of sending.
+    channel : str
+        Name of the channel.
+    kind : str
+        What it asks for, such as ``seizure``.
+    nonce : int
+        The same for an original, its duplicates and its repetitions: applied once at most.
+    cause : int
+        The event that sent it.
+    sent_second : int
+        When it was sent.
+    payload : object
+        What the receiver reads.
+    value_usd : float
+        Dollars it carries or moves, for reports.
+    repeat_of : int or None
+        The message that this one repeats or duplicates.
+    """
+
+    id: int
+    channel: str
+    kind: str
+    nonce: int
+    cause: int
+    sent_second: int
+    payload: object
+    value_usd: float = 0.0
+    repeat_of: int | None = None
+
+
+@dataclass(slots=True)
+class Transit:
+    """The way of one message: seconds are from the start of the run, None until they happen."""
+
+    message: Message
+    fee_usd: float
+    ready_second: int
+    expiry_second: int
+    fate: Fate = Fate.IN_FLIGHT
+    doomed: bool = False
+    relayer: int | None = None
+    picked_second: int | None = None
+    fee_paid_usd: float = 0.0
+    end_second: int | None = None
+    applied: bool = False
+    halted_seconds: int = 0

@@ -1,0 +1,255 @@
+"""The message queue: from sending to exactly one fate."""
+
+from __future__ import annotations
+
+import heapq
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from math import ceil
+
+from abm.network.delays import congestion_multiple, draw_delays
+from abm.network.messages import Fate, Message, Transit
+from abm.network.topology import ChainGraph
+from abm.randomness import Streams
+from abm.scenario.model import Scenario
+
+
+@dataclass
+class Haltable:
+    """Something that can stand still, with the times at which it did."""
+
+    halts: list[tuple[int, int]] = field(default_factory=list)
+
+    @property
+    def halted_until(self) -> int:
+        """Second at which it works again, or 0."""
+        return max((end for _, end in self.halts), default=0)
+
+    def halted_seconds(self, start: int, end: int) -> int:
+        """Return how many seconds of an interval fall into its longest halt."""
+        overlaps = (min(end, stop) - max(start, begin) for begin, stop in self.halts)
+        return max(max(overlaps, default=0), 0)
+
+
+@dataclass
+class ChainState(Haltable):
+    """What changes about a chain during a run."""
+
+    gas_multiple: float = 1.0
+
+
+@dataclass
+class ChannelState(Haltable):
+    """What changes about a channel during a run."""
+
+    awaiting: list[Transit] = field(default_factory=list)
+
+
+class Transport:
+    """Carries messages over the channels of a scenario.
+
+    A message is sent, becomes ready when its source is final and the quorum has signed, is picked
+    up by a relayer, and is delivered; or it is lost, or expires. Deliveries come out ordered by
+    due second, then by order of sending. What a halt holds back waits for its end.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        Chains, channels, protocols and the rule of fees.
+    graph : networkx.DiGraph
+        From `build_graph`.
+    streams : Streams
+        One stream for each channel.
+    """
+
+    def __init__(self, scenario: Scenario, graph: ChainGraph, streams: Streams) -> None:
+        self.graph = graph
+        self.chains = {name: ChainState() for name in scenario.chains}
+        self.channels = {name: ChannelState() for name in scenario.channels}
+        self.transits: list[Transit] = []
+        self._scenario = scenario
+        self._streams = streams
+        self._due: list[tuple[int, int, Transit]] = []
+        self._repeats: list[tuple[int, int, Message]] = []
+        self._applied: dict[str, dict[int, int]] = defaultdict(dict)
+        self._nonces: dict[str, int] = defaultdict(int)
+
+    def gas_usd(self, chain: str) -> float:
+        """Return the cost of executing one message on a chain now, in dollars."""
+        return self._scenario.chains[chain].gas_usd * self.chains[chain].gas_multiple
+
+    def is_halted(self, chain: str, now: int) -> bool:
+        """Return whether a chain makes no blocks at this second."""
+        return now < self.chains[chain].halted_until
+
+    def send(
+        self, channel: str, kind: str, payload: object, *, cause: int, now: int, value_usd: float = 0
+    ) -> Message:
+        """Send a message with a nonce of its own and return it."""
+        nonce = self._nonces[channel]
+        self._nonces[channel] += 1
+        message = Message(
+            id=len(self.transits),
+            channel=channel,
+            kind=kind,
+            nonce=nonce,
+            cause=cause,
+            sent_second=now,
+            payload=payload,
+            value_usd=value_usd,
+        )
+        self._start(message, now)
+        return message
+
+    def _start(self, message: Message, now: int) -> None:
+        """Draw the way of a message and put it on it, with its duplicate if it has one."""
+        rule = self._scenario.channels[message.channel]
+        protocol = self._scenario.protocols[rule.protocol]
+        source, destination = (
+            self._scenario.chains[rule.source],
+            self._scenario.chains[rule.destination],
+        )
+        draw = draw_delays(
+            rule,
+            protocol,
+            (source.block_seconds, destination.block_seconds),
+            self._streams.get("channel", message.channel),
+        )
+        gas = max(self.chains[end].gas_multiple for end in (rule.source, rule.destination))
+        stretch = congestion_multiple(rule, gas)
+        included = max(now, self.chains[rule.source].halted_until) + draw.inclusion
+        ready = included + stretch * (draw.finality + draw.attestation)
+        transit = Transit(
+            message=message,
+            fee_usd=self._scenario.gas.fee_multiple * self.gas_usd(rule.destination),
+            ready_second=ceil(ready),
+            expiry_second=now + ceil(protocol.expiry_seconds),
+            doomed=draw.lost,
+        )
+        self.transits.append(transit)
+        if draw.lost:
+            noticed = now + ceil(protocol.retry_seconds)
+            heapq.heappush(self._repeats, (noticed, message.id, message))
+        else:
+            self.channels[message.channel].awaiting.append(transit)
+        if draw.duplicated and message.repeat_of is None:
+            twin = replace(message, id=len(self.transits), repeat_of=message.id)
+            self.transits.append(replace(transit, message=twin, doomed=False))
+            self.channels[message.channel].awaiting.append(self.transits[-1])
+
+    def fee_offered(self, transit: Transit, now: int) -> float:
+        """Return the fee a relayer would get, in dollars: it doubles while the message waits."""
+        waited = max(now - transit.ready_second, 0)
+        rule = self._scenario.gas
+        doublings = min(int(waited // rule.bump_after_seconds), rule.highest_bumps)
+        return transit.fee_usd * 2.0**doublings
+
+    def ready(self, channel: str, before: int) -> list[Transit]:
+        """Return the messages of a channel that a relayer may pick up before a second."""
+        if self.blocked_until(channel) >= before:
+            return []
+        return [
+            transit for transit in self.channels[channel].awaiting if transit.ready_second < before
+        ]
+
+    def blocked_until(self, channel: str) -> int:
+        """Return the second at which a channel and both its chains work again."""
+        rule = self._scenario.channels[channel]
+        return max(
+            self.channels[channel].halted_until,
+            self.chains[rule.source].halted_until,
+            self.chains[rule.destination].halted_until,
+        )
+
+    def pick_up(self, transit: Transit, relayer: int, now: int, fee_usd: float) -> None:
+        """Put a ready message on its last leg, with the relayer who carries it."""
+        channel = transit.message.channel
+        rule = self._scenario.channels[channel]
+        block = self._scenario.chains[rule.destination].block_seconds
+        # The share of a block is fixed by the message, so that no stream depends on relayers.
+        share = (transit.message.id * 0.6180339887498949) % 1.0
+        picked = max(now, transit.ready_second, self.blocked_until(channel))
+        transit.relayer = relayer
+        transit.picked_second = picked
+        transit.fee_paid_usd = fee_usd
+        due = picked + ceil(rule.execution_seconds + share * block)
+        self.channels[channel].awaiting.remove(transit)
+        heapq.heappush(self._due, (due, transit.message.id, transit))
+
+    def deliver_due(self, now: int) -> list[Transit]:
+        """Take out what is due and deliver it; ``applied`` tells originals from duplicates."""
+        delivered = []
+        while self._due and self._due[0][0] <= now:
+            due, identifier, transit = heapq.heappop(self._due)
+            blocked = self.blocked_until(transit.message.channel)
+            if due < blocked:
+                heapq.heappush(self._due, (blocked, identifier, transit))
+                continue
+            transit.fate = Fate.DELIVERED
+            transit.end_second = due
+            transit.halted_seconds = self._halted_seconds(transit, due)
+            seen = self._applied[transit.message.channel]
+            if transit.message.nonce not in seen:
+                seen[transit.message.nonce] = identifier
+                transit.applied = True
+            delivered.append(transit)
+        return delivered
+
+    def _halted_seconds(self, transit: Transit, end: int) -> int:
+        """Return how much of a message's way fell into a halt of its channel or chains."""
+        rule = self._scenario.channels[transit.message.channel]
+        start = transit.message.sent_second
+        return max(
+            part.halted_seconds(start, end)
+            for part in (
+                self.channels[transit.message.channel],
+                self.chains[rule.source],
+                self.chains[rule.destination],
+            )
+        )
+
+    def expire_and_repeat(self, now: int) -> list[Transit]:
+        """Give up what waited too long, repeat what was lost; return what expired."""
+        expired = []
+        for state in self.channels.values():
+            late = [transit for transit in state.awaiting if transit.expiry_second <= now]
+            for transit in late:
+                state.awaiting.remove(transit)
+                transit.fate = Fate.EXPIRED
+                transit.end_second = now
+                transit.halted_seconds = self._halted_seconds(transit, now)
+            expired += late
+        while self._repeats and self._repeats[0][0] <= now:
+            _, identifier, message = heapq.heappop(self._repeats)
+            self.transits[identifier].fate = Fate.LOST
+            self.transits[identifier].end_second = now
+            again = replace(
+                message, id=len(self.transits), sent_second=now, repeat_of=message.id
+            )
+            self._start(again, now)
+        return expired
+
+    def halt_channel(self, channel: str, now: int, until: int) -> None:
+        """Stop a channel from now until a second."""
+        self.channels[channel].halts.append((now, until))
+
+    def halt_chain(self, chain: str, now: int, until: int) -> None:
+        """Stop a chain from now until a second."""
+        self.chains[chain].halts.append((now, until))
+
+    def in_flight(self) -> Iterable[Transit]:
+        """Yield the messages that have no end yet."""
+        return (transit for transit in self.transits if transit.fate is Fate.IN_FLIGHT)
+
+    def backlog(self) -> dict[str, int]:
+        """Return how many messages of each channel wait for a relayer or a halt's end."""
+        return {name: len(state.awaiting) for name, state in self.channels.items()}
+
+    def breaches(self) -> list[str]:
+        """Return a sentence for each message whose end and fate disagree."""
+        return [
+            f"message {transit.message.id} is {transit.fate} with end {transit.end_second}"
+            for transit in self.transits[-1_000:]
+            if (transit.fate is Fate.IN_FLIGHT) != (transit.end_second is None)
+        ]

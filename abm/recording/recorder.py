@@ -1,0 +1,27 @@
+"""Collects the rows of a run's tables in memory."""
+
+from __future__ import annotations
+
+from abm.recording.schemas import SCHEMAS
+
+Value = int | float | str | bool | None
+
+
+class Recorder:
+    """Rows of every table, in the order in which they were added."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, list[tuple[Value, ...]]] = {name: [] for name in SCHEMAS}
+
+    def add(self, table: str, *values: Value) -> None:
+        """Add a row.
+
+        Raises
+        ------
+        ValueError
+            If the number of values is not the number of the table's columns.
+        """
+        columns = SCHEMAS[table].names
+        if len(values) != len(columns):
+            raise ValueError(f"{table} has {len(columns)} columns, a row came with {len(values)}")
+        self.rows[table].append(values)

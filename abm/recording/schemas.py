@@ -1,0 +1,222 @@
+"""The tables a run leaves: columns with type, unit and meaning. No other place defines them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["int", "float", "text", "bool"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column; ``unit`` is empty for names and numbers of things. Any value may be missing."""
+
+    name: str
+    kind: Kind
+    unit: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class TableSchema:
+    """One table: what a row is, and its columns in order."""
+
+    row: str
+    columns: tuple[Column, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns' names."""
+        return tuple(column.name for column in self.columns)
+
+
+def _table(row: str, *columns: tuple[str, Kind, str, str]) -> TableSchema:
+    return TableSchema(row, tuple(Column(*column) for column in columns))
+
+
+SCHEMAS: dict[str, TableSchema] = {
+    "runs": _table(
+        "the run: its parameters and outcomes",
+        ("scenario", "text", "", "name of the scenario"),
+        ("seed", "int", "", "seed of the run"),
+        ("shocks", "int", "shocks", "scheduled shocks"),
+        ("architecture", "text", "", "collateral architecture"),
+        ("traders", "int", "agents", "traders"),
+        ("hours", "float", "hours", "length of the run"),
+        ("bad_debt_usd", "float", "USD", "losses that accounts left to the waterfall"),
+        ("paid_by_fund_usd", "float", "USD", "of it, paid by the insurance fund"),
+        ("socialised_usd", "float", "USD", "of it, paid by all who had cash"),
+        ("uncovered_usd", "float", "USD", "of it, paid by nobody"),
+        ("unresolved_usd", "float", "USD", "true shortfall of liquidations open at the end"),
+        ("breaches", "int", "liquidations", "accounts that fell below their requirement"),
+        ("cured", "int", "liquidations", "of them, cured before a seizure"),
+        ("liquidated", "int", "liquidations", "of them, closed without loss to others"),
+        ("failed", "int", "liquidations", "of them, ended in bad debt or still open at the end"),
+        ("late", "int", "liquidations", "not cured, and longer than the scenario's limit"),
+        ("failed_auctions", "int", "auctions", "auctions that did not sell out"),
+        ("messages_sent", "int", "messages", "repetitions and duplicates included"),
+        ("messages_delivered", "int", "messages", ""),
+        ("messages_late", "int", "messages", "delivered after more than twice their channel's median"),
+        ("messages_lost", "int", "messages", "never attested"),
+        ("messages_expired", "int", "messages", "given up"),
+        ("messages_in_flight", "int", "messages", "without an end when the run ended"),
+        ("liquidation_seconds_p50", "float", "seconds", "median time from breach to end, not cured"),
+        ("liquidation_seconds_p95", "float", "seconds", "95th centile of it"),
+        ("worst_depth_lots", "float", "contracts", "least depth at any step after the first hour"),
+        ("median_depth_lots", "float", "contracts", "median depth"),
+        ("worst_shortfall_usd", "float", "USD", "largest true shortfall at any step"),
+        ("worst_belief_gap_usd", "float", "USD", "largest believed minus true equity at any step"),
+        ("events", "int", "events", "entries of the log"),
+    ),
+    "steps": _table(
+        "one step of the venue",
+        ("second", "int", "seconds", "from the start of the run"),
+        ("price_usd", "float", "USD", "true price of the underlying"),
+        ("published_usd", "float", "USD", "price last published on the venue's chain"),
+        ("published_age_seconds", "int", "seconds", "age of that observation"),
+        ("volatility_level", "float", "per year", "level of implied volatility"),
+        ("realised_volatility", "float", "per year", "of the last half hour"),
+        ("depth_lots", "int", "contracts", "quoted or resting, both sides, all series"),
+        ("quoting_makers", "int", "agents", "market makers with a quote"),
+        ("spread_volatility", "float", "per year", "median quoted spread in volatility"),
+        ("open_interest_lots", "int", "contracts", "contracts outstanding"),
+        ("bad_debt_usd", "float", "USD", "left to the waterfall so far"),
+        ("shortfall_usd", "float", "USD", "sum of negative true equities, not yet bad debt"),
+        ("loss_usd", "float", "USD", "bad debt so far and the shortfall now"),
+        ("belief_gap_usd", "float", "USD", "believed minus true equity, summed over accounts"),
+        ("fund_usd", "float", "USD", "insurance fund"),
+        ("open_liquidations", "int", "liquidations", "not ended"),
+        ("messages_waiting", "int", "messages", "for attestation, a relayer or a halt's end"),
+    ),
+    "chains": _table(
+        "one chain at one sampled step",
+        ("second", "int", "seconds", "from the start of the run"),
+        ("chain", "text", "", "name"),
+        ("gas_usd", "float", "USD", "cost of executing a message"),
+        ("halted", "bool", "", "makes no blocks"),
+        ("published_usd", "float", "USD", "price last published there"),
+        ("published_age_seconds", "int", "seconds", "age of that observation"),
+        ("collateral_usd", "float", "USD", "traders' collateral there, at the true price"),
+        ("claimed_usd", "float", "USD", "what the venue counts of it, before haircuts"),
+        ("claim_age_seconds", "float", "seconds", "mean age of the claims"),
+        ("liquidator_usd", "float", "USD", "cash of active liquidators there"),
+        ("open_auctions", "int", "auctions", "on sale"),
+    ),
+    "channels": _table(
+        "one channel at one sampled step",
+        ("second", "int", "seconds", "from the start of the run"),
+        ("channel", "text", "", "name"),
+        ("source", "text", "", "chain"),
+        ("destination", "text", "", "chain"),
+        ("protocol", "text", "", "name"),
+        ("blocked", "bool", "", "the channel or one of its chains is halted"),
+        ("waiting", "int", "messages", "for attestation, a relayer or a halt's end"),
+        ("escrow_usd", "float", "USD", "dollars under way"),
+    ),
+    "messages": _table(
+        "one message",
+        ("message", "int", "", "number in the order of sending"),
+        ("channel", "text", "", "name"),
+        ("kind", "text", "", "what it asks for"),
+        ("nonce", "int", "", "shared with its repetitions and duplicates"),
+        ("repeat_of", "int", "", "the message it repeats"),
+        ("cause", "int", "", "event that sent it"),
+        ("sent_second", "int", "seconds", "from the start of the run"),
+        ("ready_second", "int", "seconds", "source final and quorum signed"),
+        ("picked_second", "int", "seconds", "picked up by a relayer"),
+        ("end_second", "int", "seconds", "delivered, lost or expired"),
+        ("fate", "text", "", "delivered, lost, expired or in_flight"),
+        ("applied", "bool", "", "the first of its nonce to arrive"),
+        ("relayer", "int", "", "number of the relayer"),
+        ("fee_usd", "float", "USD", "paid to the relayer"),
+        ("halted_seconds", "int", "seconds", "of its way that fell into a halt"),
+        ("value_usd", "float", "USD", "dollars it carries or moves"),
+    ),
+    "liquidations": _table(
+        "one liquidation",
+        ("liquidation", "int", "", "number"),
+        ("account", "int", "", "number"),
+        ("chain", "text", "", "where its collateral stands"),
+        ("cause", "int", "", "the breach in the log"),
+        ("breach_second", "int", "seconds", "from the start of the run"),
+        ("shortfall_usd", "float", "USD", "missing margin then"),
+        ("called_second", "int", "seconds", "the call reached the trader"),
+        ("seizure_second", "int", "seconds", "first seizure sent"),
+        ("seized_second", "int", "seconds", "first seizure executed"),
+        ("proceeds_second", "int", "seconds", "first proceeds home"),
+        ("closing_second", "int", "seconds", "closing of positions began"),
+        ("ended_second", "int", "seconds", "end"),
+        ("stage", "text", "", "where it stands"),
+        ("outcome", "text", "", "cured, closed, bad_debt or open"),
+        ("seizures", "int", "seizures", "sent"),
+        ("failed_auctions", "int", "auctions", "that did not sell out"),
+        ("proceeds_usd", "float", "USD", "that came home"),
+        ("bad_debt_usd", "float", "USD", "left to the waterfall"),
+    ),
+    "auctions": _table(
+        "one auction of seized collateral",
+        ("auction", "int", "", "number"),
+        ("liquidation", "int", "", "number"),
+        ("chain", "text", "", "where it is held"),
+        ("token", "text", "", "what is sold"),
+        ("units", "int", "base units", "on sale"),
+        ("units_sold", "int", "base units", "sold"),
+        ("opened_second", "int", "seconds", "from the start of the run"),
+        ("ended_second", "int", "seconds", "sold out or over"),
+        ("bids", "int", "bids", "that bought"),
+        ("last_factor", "float", "", "price factor of the last sale"),
+        ("proceeds_usd", "float", "USD", "paid by liquidators"),
+    ),
+    "trades": _table(
+        "one trade",
+        ("second", "int", "seconds", "from the start of the run"),
+        ("series", "text", "", "option series"),
+        ("buyer", "int", "", "account"),
+        ("seller", "int", "", "account"),
+        ("lots", "int", "contracts", ""),
+        ("premium_usd", "float", "USD", "for one contract"),
+        ("aggressor", "text", "", "side that took the price"),
+        ("kind", "text", "", "opening, order, close_out or take_over"),
+    ),
+    "waterfall": _table(
+        "one loss paid",
+        ("second", "int", "seconds", "from the start of the run"),
+        ("liquidation", "int", "", "number"),
+        ("account", "int", "", "that left it"),
+        ("chain", "text", "", "where its collateral stood"),
+        ("fund_usd", "float", "USD", "paid by the insurance fund"),
+        ("socialised_usd", "float", "USD", "paid by all who had cash"),
+        ("uncovered_usd", "float", "USD", "paid by nobody"),
+    ),
+    "accounts": _table(
+        "one account at the start or the end",
+        ("moment", "text", "", "start or end"),
+        ("account", "int", "", "number"),
+        ("kind", "text", "", "kind of trader, market_maker or house"),
+        ("chain", "text", "", "home chain"),
+        ("token", "text", "", "of its collateral"),
+        ("cash_usd", "float", "USD", "at the venue"),
+        ("vault_usd", "float", "USD", "collateral at the true price"),
+        ("wallet_usd", "float", "USD", "its own money outside"),
+        ("equity_usd", "float", "USD", "true, before haircuts"),
+        ("believed_equity_usd", "float", "USD", "what the venue counts"),
+        ("maintenance_usd", "float", "USD", "requirement"),
+    ),
+    "tokens": _table(
+        "one token",
+        ("token", "text", "", "name"),
+        ("issued", "int", "base units", "at the start"),
+        ("held", "int", "base units", "by all holders at the end"),
+    ),
+    "events": _table(
+        "one thing that happened",
+        ("event", "int", "", "number"),
+        ("second", "int", "seconds", "from the start of the run"),
+        ("kind", "text", "", "what happened"),
+        ("cause", "int", "", "the earlier event that led to it"),
+        ("account", "int", "", "number"),
+        ("place", "text", "", "chain, channel or shock"),
+        ("value_usd", "float", "USD", "what it is about"),
+    ),
+}

@@ -1,0 +1,113 @@
+"""Who acts: the populations and their parameters."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from abm.scenario.fields import (
+    AtLeastOne,
+    Count,
+    Fraction,
+    FractionBelowOne,
+    NotNegative,
+    Positive,
+    PositiveSeconds,
+    Probability,
+    Seconds,
+    Table,
+)
+
+Shares = Annotated[
+    dict[str, Positive], Field(min_length=1, description="Relative weights by name")
+]
+
+
+class Traders(Table):
+    """One kind of trader and its population."""
+
+    strategy: Annotated[
+        Literal["buy_options", "sell_options", "sell_leveraged", "trade_spreads"],
+        Field(description="What this kind does when it arrives"),
+    ]
+    count: Annotated[Count, Field(description="Traders of this kind")]
+    wealth_median_usd: Annotated[Positive, Field(description="Median deposit")]
+    wealth_ln_sigma: Annotated[NotNegative, Field(description="Its log standard deviation")] = 1.0
+    reserve_fraction: Annotated[
+        NotNegative, Field(description="Kept in the wallet at home, as a fraction of the deposit")
+    ] = 0.3
+    home_chains: Shares
+    collateral_tokens: Shares
+    orders_per_day: Annotated[NotNegative, Field(description="Mean arrivals of one trader")]
+    market_order_share: Annotated[Fraction, Field(description="Of its orders")] = 0.7
+    top_up_probability: Annotated[
+        Probability, Field(description="Answers a margin call if it has the money")
+    ] = 0.5
+    reaction_median_seconds: Annotated[
+        PositiveSeconds, Field(description="From the call's arrival to the top-up")
+    ] = 600.0
+    reaction_ln_sigma: Annotated[NotNegative, Field(description="Its log standard deviation")] = 1.0
+
+
+class MarketMakers(Table):
+    """Market makers: quotes around the surface, skewed by inventory, withdrawn under stress."""
+
+    count: Annotated[Count, Field(description="Market makers")]
+    capital_usd: Annotated[Positive, Field(description="Deposit of each at the venue")]
+    half_spread_volatility: Annotated[
+        Positive, Field(description="Half-spread in volatility, 0.01 is one point")
+    ] = 0.0075
+    quote_lots: Annotated[Count, Field(description="Contracts at the best level")] = 20
+    inventory_limit_lots: Annotated[Count, Field(description="Contracts of one series")] = 2_000
+    inventory_skew_volatility: Annotated[
+        NotNegative, Field(description="Shift of the quote at the inventory limit, in volatility")
+    ] = 0.03
+    stress_width: Annotated[
+        AtLeastOne, Field(description="Widest spread under stress, in multiples of calm")
+    ] = 8.0
+    withdraw_below: Annotated[
+        FractionBelowOne, Field(description="Free share of equity under which quotes are pulled")
+    ] = 0.1
+    requote_move: Annotated[
+        NotNegative, Field(description="Relative price move that makes them quote anew")
+    ] = 0.0005
+
+
+class Relayers(Table):
+    """Relayers: carry attested messages when the fee covers gas and profit."""
+
+    count: Annotated[Count, Field(description="Relayers")]
+    channels_each: Annotated[Count, Field(description="Channels that each serves")] = 4
+    messages_per_minute: Annotated[Positive, Field(description="Capacity of each")] = 30.0
+    minimum_profit_usd: Annotated[NotNegative, Field(description="Per message")] = 0.01
+    outages_per_day: Annotated[NotNegative, Field(description="Mean outages of each")] = 0.2
+    outage_seconds: Annotated[PositiveSeconds, Field(description="Mean length of one")] = 1_800.0
+
+
+class Oracles(Table):
+    """One oracle per chain: publishes on deviation or heartbeat, if gas allows."""
+
+    heartbeat_seconds: Annotated[PositiveSeconds, Field(description="Longest silence")] = 3_600.0
+    deviation: Annotated[Positive, Field(description="Relative move that publishes")] = 0.005
+    gas_tolerance: Annotated[
+        AtLeastOne,
+        Field(description="Gas, in multiples of calm, beyond which deviations are skipped"),
+    ] = 20.0
+    delay_seconds: Annotated[Seconds, Field(description="From observing to publishing")] = 20.0
+
+
+class Liquidators(Table):
+    """Liquidators: buy seized collateral with money that stands on its chain."""
+
+    count: Annotated[Count, Field(description="Liquidators")]
+    capital_median_usd: Annotated[Positive, Field(description="Median cash of each")]
+    capital_ln_sigma: Annotated[NotNegative, Field(description="Its log standard deviation")] = 1.0
+    home_chains: Shares
+    minimum_profit: Annotated[
+        NotNegative, Field(description="Of the amount paid, after gas and resale cost")
+    ] = 0.01
+    resale_seconds: Annotated[
+        PositiveSeconds, Field(description="Until bought collateral is sold for cash again")
+    ] = 1_800.0
+    resale_cost: Annotated[FractionBelowOne, Field(description="Of the price at resale")] = 0.002

@@ -1,0 +1,217 @@
+"""Reads scenario files; every fault is named with its file, key, value and rule, all at once."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+
+from abm.errors import Problem, ScenarioError
+from abm.scenario.model import Scenario, cross_table_problems
+
+JsonValue = Any  # what TOML and JSON hold: tables, arrays, numbers, strings, booleans
+
+UNITS = {
+    "seconds": "seconds",
+    "hours": "hours",
+    "usd": "dollars",
+    "probability": "as a share of 1",
+    "fraction": "as a share of 1",
+}
+
+
+def load_scenario(path: str | Path, overrides: tuple[str, ...] = ()) -> Scenario:
+    """Read and check a scenario file.
+
+    Parameters
+    ----------
+    path : str or Path
+        A TOML file.
+    overrides : tuple of str
+        Changes of the form ``key=value`` with a dotted key, such as
+        ``channels.to_base.finality_median_seconds=900``; values as in TOML, bare words are strings.
+
+    Returns
+    -------
+    Scenario
+        Frozen and consistent.
+
+    Raises
+    ------
+    ScenarioError
+        Names every fault of the file, or says why it cannot be read.
+    """
+    source = str(path)
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise ScenarioError(source, [Problem("file", "", error.strerror or "unreadable")]) from error
+    except UnicodeDecodeError as error:
+        raise ScenarioError(source, [Problem("file", "", f"not UTF-8 text: {error}")]) from error
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ScenarioError(source, [Problem("file", "", f"not TOML: {error}")]) from error
+    problems = [fault for text in overrides if (fault := _apply(data, text)) is not None]
+    if problems:
+        raise ScenarioError(source, problems)
+    return parse_scenario(data, source)
+
+
+def parse_scenario(data: dict[str, JsonValue], source: str = "scenario") -> Scenario:
+    """Check a scenario given as nested dictionaries.
+
+    Parameters
+    ----------
+    data : dict
+        What a scenario file holds.
+    source : str
+        Name to use in messages.
+
+    Returns
+    -------
+    Scenario
+
+    Raises
+    ------
+    ScenarioError
+        Names every fault.
+    """
+    try:
+        # JSON mode takes arrays for tuples and stays strict in everything else.
+        scenario = Scenario.model_validate_json(json.dumps(data, default=str))
+    except ValidationError as error:
+        raise ScenarioError(source, _problems(error)) from error
+    if problems := cross_table_problems(scenario):
+        raise ScenarioError(source, problems)
+    return scenario
+
+
+def scenario_schema() -> dict[str, JsonValue]:
+    """Return the JSON Schema of a scenario file, for editors."""
+    return Scenario.model_json_schema()
+
+
+def _apply(data: dict[str, JsonValue], override: str) -> Problem | None:
+    """Write one ``key=value`` into ``data``; return the fault if it cannot be done."""
+    key, equals, text = override.partition("=")
+    key = key.strip()
+    if not equals or not key:
+        return Problem("--set", repr(override), "it must have the form key=value")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text.strip()
+    table: JsonValue = data
+    *parents, last = key.split(".")
+    for depth, part in enumerate(parents):
+        child = _child(table, part, create=True)
+        if not isinstance(child, dict | list):
+            path = ".".join(parents[: depth + 1])
+            return Problem("--set", repr(override), f"{path} is not a table")
+        table = child
+    if isinstance(table, list):
+        if not last.isdigit() or int(last) >= len(table):
+            rule = f"{'.'.join(parents)} has the items 0 to {len(table) - 1}"
+            return Problem("--set", repr(override), rule)
+        table[int(last)] = value
+    else:
+        table[last] = value
+    return None
+
+
+def _child(table: JsonValue, part: str, *, create: bool) -> JsonValue:
+    if isinstance(table, list):
+        return table[int(part)] if part.isdigit() and int(part) < len(table) else None
+    if create:
+        return table.setdefault(part, {})
+    return table.get(part)
+
+
+def _problems(error: ValidationError) -> list[Problem]:
+    return [_problem(fault) for fault in error.errors(include_url=False)]
+
+
+def _problem(fault: Any) -> Problem:  # noqa: ANN401 - pydantic's own typed dictionary
+    # A tagged union puts the tag into the path; no file has a key of that name there.
+    location = _without_tags(fault["loc"])
+    key = _dotted(location)
+    kind, message = fault["type"], fault["msg"]
+    if kind == "extra_forbidden":
+        known = _known_keys(location[:-1])
+        close = get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)
+        hint = f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(known)}"
+        return Problem(key, "", "unknown key", hint)
+    if kind == "missing":
+        return Problem(key, "", "this key is required")
+    if kind == "value_error":
+        message = str(fault["ctx"]["error"])
+        found = "" if isinstance(fault["input"], dict | list) else repr(fault["input"])
+        return Problem(key, found, message)
+    if kind == "union_tag_not_found":
+        return Problem(key, "", f"the key {fault['ctx']['discriminator']} is required")
+    if kind == "union_tag_invalid":
+        tags = fault["ctx"]["expected_tags"].replace("'", "").split(", ")
+        close = get_close_matches(fault["ctx"]["tag"], tags, n=1, cutoff=0.5)
+        hint = f"did you mean {close[0]!r}?" if close else ""
+        return Problem(
+            f"{key}.kind", repr(fault["ctx"]["tag"]), f"it must be one of {', '.join(tags)}", hint
+        )
+    unit = UNITS.get(str(key).rsplit("_", maxsplit=1)[-1], "")
+    rule = message.replace("Input should", "it should")
+    return Problem(key, _written(fault["input"]) + (f" {unit}" if unit else ""), rule)
+
+
+def _written(value: JsonValue) -> str:
+    text = json.dumps(value, default=str)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _dotted(location: tuple[str | int, ...]) -> str:
+    text = ""
+    for part in location:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return text or "file"
+
+
+def _without_tags(location: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    """Drop from a path the names that only pydantic's unions have there."""
+    kept: list[str | int] = []
+    for depth, part in enumerate(location):
+        after_name = depth >= 2 and location[0] == "shocks" and depth == 2
+        after_price = tuple(location[:depth]) == ("market", "price")
+        if not (after_name or after_price):
+            kept.append(part)
+    # Dictionary keys that break their pattern are reported under "[key]".
+    return tuple(part for part in kept if part != "[key]")
+
+
+def _known_keys(location: tuple[str | int, ...]) -> list[str]:
+    """Return the keys that the scenario's models know at a path."""
+    models: list[type[BaseModel]] = [Scenario]
+    for part in location:
+        found: list[type[BaseModel]] = []
+        for model in models:
+            field = model.model_fields.get(str(part))
+            if field is not None:
+                found += _models_in(field)
+        # A number or a name chosen by the user: the models inside stay the candidates.
+        models = found or models
+    return sorted({key for model in models for key in model.model_fields})
+
+
+def _models_in(field: FieldInfo) -> list[type[BaseModel]]:
+    pending: list[Any] = [field.annotation]
+    models: list[type[BaseModel]] = []
+    while pending:
+        item = pending.pop()
+        if isinstance(item, type) and issubclass(item, BaseModel):
+            models.append(item)
+        else:
+            pending += list(getattr(item, "__args__", ()))
+    return models

@@ -1,0 +1,154 @@
+"""A whole scenario, and the checks that need to see all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
+from typing import Annotated
+
+from pydantic import Field
+
+from abm.errors import Problem
+from abm.scenario.agents import Liquidators, MarketMakers, Oracles, Relayers, Traders
+from abm.scenario.clock import Clock
+from abm.scenario.collateral import Collateral, GasTreasury, Liquidation, Waterfall
+from abm.scenario.fields import Name, Table
+from abm.scenario.market import ExchangeRules, Market, ReplayPrice, StressGrid
+from abm.scenario.network import Chain, Channel, Protocol, Token
+from abm.scenario.shocks import ChainHalt, ChannelHalt, GasSpike, Shock
+from abm.units import seconds
+
+
+class Scenario(Table):
+    """What one run is. Frozen; equal scenarios have equal fingerprints."""
+
+    name: Annotated[Name, Field(description="Name of the study that its results belong to")]
+    question: Annotated[str, Field(min_length=1, description="What the scenario asks")]
+    seed: Annotated[int, Field(ge=0, lt=2**63, description="Seed of every random stream")] = 1
+    clock: Clock
+    market: Market
+    tokens: Annotated[dict[str, Token], Field(min_length=1)]
+    chains: Annotated[dict[Name, Chain], Field(min_length=1)]
+    protocols: dict[Name, Protocol] = {}
+    channels: dict[Name, Channel] = {}
+    venue: ExchangeRules
+    collateral: Collateral
+    margin: StressGrid = StressGrid()
+    liquidation: Liquidation = Liquidation()
+    waterfall: Waterfall
+    gas: GasTreasury = GasTreasury()
+    traders: Annotated[dict[Name, Traders], Field(min_length=1)]
+    market_makers: MarketMakers
+    relayers: Relayers
+    oracles: Oracles = Oracles()
+    liquidators: Liquidators
+    shocks: dict[Name, Shock] = {}
+
+    @property
+    def cash_token(self) -> str:
+        """The token that is a dollar and settles the venue's cash."""
+        return next(name for name, token in self.tokens.items() if token.worth == "dollar")
+
+    @property
+    def first_shock_second(self) -> int:
+        """Start of the first shock, or the horizon where there is none."""
+        starts = [shock.start_second for shock in self.shocks.values()]
+        return min(starts, default=self.clock.horizon_seconds)
+
+    def without_shocks(self) -> Scenario:
+        """Return the same scenario with no shock: the counterfactual of a run."""
+        return self.model_copy(update={"shocks": {}})
+
+
+def _unknown(key: str, found: str, known: Iterable[str], what: str) -> Problem:
+    names = list(known)
+    close = get_close_matches(found, names, n=1)
+    hint = f"did you mean {close[0]!r}?" if close else ""
+    rule = f"it must name one of the {what}: {', '.join(names) or 'there are none'}"
+    return Problem(key, repr(found), rule, hint)
+
+
+def _network_problems(scenario: Scenario) -> Iterator[Problem]:
+    for name, channel in scenario.channels.items():
+        for end in ("source", "destination"):
+            chain = getattr(channel, end)
+            if chain not in scenario.chains:
+                yield _unknown(f"channels.{name}.{end}", chain, scenario.chains, "chains")
+        if channel.protocol not in scenario.protocols:
+            yield _unknown(
+                f"channels.{name}.protocol", channel.protocol, scenario.protocols, "protocols"
+            )
+    routes: dict[tuple[str, str], str] = {}
+    for name, channel in scenario.channels.items():
+        route = (channel.source, channel.destination)
+        if route in routes:
+            rule = f"one channel joins two chains in one direction; {routes[route]!r} does already"
+            yield Problem(f"channels.{name}", f"{route[0]} to {route[1]}", rule)
+        routes.setdefault(route, name)
+    if scenario.venue.chain not in scenario.chains:
+        yield _unknown("venue.chain", scenario.venue.chain, scenario.chains, "chains")
+
+
+def _population_problems(scenario: Scenario) -> Iterator[Problem]:
+    routes = {(channel.source, channel.destination) for channel in scenario.channels.values()}
+    venue = scenario.venue.chain
+    remote = scenario.collateral.architecture == "message_passing"
+    for kind, traders in scenario.traders.items():
+        for chain in traders.home_chains:
+            key = f"traders.{kind}.home_chains"
+            if chain not in scenario.chains:
+                yield _unknown(key, chain, scenario.chains, "chains")
+            elif remote and chain != venue:
+                for route in ((venue, chain), (chain, venue)):
+                    if route not in routes:
+                        rule = f"message_passing needs a channel from {route[0]} to {route[1]}"
+                        yield Problem(key, repr(chain), rule)
+        for token in traders.collateral_tokens:
+            if token not in scenario.tokens:
+                key = f"traders.{kind}.collateral_tokens"
+                yield _unknown(key, token, scenario.tokens, "tokens")
+    for chain in scenario.liquidators.home_chains:
+        if chain not in scenario.chains:
+            yield _unknown("liquidators.home_chains", chain, scenario.chains, "chains")
+    dollars = [name for name, token in scenario.tokens.items() if token.worth == "dollar"]
+    if len(dollars) != 1:
+        yield Problem("tokens", str(dollars), "exactly one token must have worth = 'dollar'")
+    elif scenario.tokens[dollars[0]].base_units != 1_000_000:
+        found = str(scenario.tokens[dollars[0]].base_units)
+        yield Problem(f"tokens.{dollars[0]}.base_units", found, "it must be 1000000: micro-dollars")
+
+
+def _time_problems(scenario: Scenario) -> Iterator[Problem]:
+    horizon = scenario.clock.horizon_seconds
+    price = scenario.market.price
+    if isinstance(price, ReplayPrice) and len(price.bars) * price.bar_seconds < horizon:
+        covered = len(price.bars) * price.bar_seconds
+        rule = f"the run lasts {horizon} seconds; the bars must cover it"
+        yield Problem("market.price.bars", f"{covered} seconds long", rule)
+    for number, expiry in enumerate(scenario.market.expiries):
+        if seconds(expiry.after_hours) % scenario.clock.step_seconds:
+            key = f"market.expiries[{number}].after_hours"
+            yield Problem(key, str(expiry.after_hours), "it must fall on a step of the clock")
+    for name, shock in scenario.shocks.items():
+        if shock.start_second >= horizon:
+            rule = f"it must start before the end of the run, at {scenario.clock.hours} hours"
+            yield Problem(f"shocks.{name}.at_hours", str(shock.at_hours), rule)
+
+
+def _shock_problems(scenario: Scenario) -> Iterator[Problem]:
+    for name, shock in scenario.shocks.items():
+        if isinstance(shock, ChannelHalt):
+            for channel in shock.channels:
+                if channel not in scenario.channels:
+                    key = f"shocks.{name}.channels"
+                    yield _unknown(key, channel, scenario.channels, "channels")
+        if isinstance(shock, ChainHalt | GasSpike):
+            for chain in shock.chains:
+                if chain not in scenario.chains:
+                    yield _unknown(f"shocks.{name}.chains", chain, scenario.chains, "chains")
+
+
+def cross_table_problems(scenario: Scenario) -> list[Problem]:
+    """Return every fault that only the whole file shows, such as a channel to no chain."""
+    checks = (_network_problems, _population_problems, _time_problems, _shock_problems)
+    return [problem for check in checks for problem in check(scenario)]

@@ -1,0 +1,1 @@
+"""One run: the world, its phases, its invariants, and the Mesa model."""

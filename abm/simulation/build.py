@@ -1,0 +1,128 @@
+"""From a scenario to the world at second 0."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from abm.collateral import ARCHITECTURES, Surroundings
+from abm.ledger import CashBook, TokenLedger, open_holders
+from abm.margin import GRIDS, MarginCore, PositionTable, Requirements, mark_instruments
+from abm.market import PriceBoard, Round, list_instruments
+from abm.network import Transport, build_graph
+from abm.randomness import Streams
+from abm.recording.events import EventLog
+from abm.recording.recorder import Recorder
+from abm.scenario.model import Scenario
+from abm.simulation.market import draw_market
+from abm.simulation.opening import endow, open_positions
+from abm.simulation.population import (
+    draw_arrivals,
+    draw_liquidators,
+    draw_relayers,
+    draw_traders,
+)
+from abm.simulation.revaluation import revalue
+from abm.simulation.snapshots import record_accounts, record_step
+from abm.simulation.world import World
+from abm.venue import AuctionHouse, Beliefs, Exchange, LiquidationDesk, Waterfall
+
+
+def build_world(scenario: Scenario) -> World:
+    """Build everything a run needs, draw its populations, and open its market."""
+    streams = Streams(scenario.seed)
+    clock, venue = scenario.clock, scenario.venue
+    traders = draw_traders(scenario, streams)
+    first_maker = len(traders)
+    makers = tuple(range(first_maker, first_maker + scenario.market_makers.count))
+    accounts = first_maker + len(makers) + 1
+    home_chains = (*traders.chains, *([venue.chain] * (accounts - first_maker)))
+
+    ledger = TokenLedger(tuple(scenario.tokens))
+    holders = open_holders(
+        ledger,
+        accounts=accounts,
+        relayers=scenario.relayers.count,
+        liquidators=scenario.liquidators.count,
+        chains=tuple(scenario.chains),
+        channels=tuple(scenario.channels),
+    )
+    cash = CashBook(
+        ledger, holders.venue_vault, list(scenario.tokens).index(scenario.cash_token), accounts
+    )
+    graph = build_graph(scenario)
+    transport = Transport(scenario, graph, streams)
+    path = draw_market(scenario, streams)
+    instruments = list_instruments(scenario.market)
+    opening = Round(float(path.price_usd[0]), float(path.level[0]), 0)
+    board = PriceBoard(tuple(scenario.chains), opening)
+    positions = PositionTable(accounts, len(instruments))
+    exchange = Exchange(
+        positions,
+        cash,
+        makers=makers,
+        house=accounts - 1,
+        levels=venue.depth_levels,
+        tick_usd=venue.tick_usd,
+        taker_fee=venue.taker_fee,
+    )
+    surroundings = Surroundings(
+        scenario, ledger, holders, cash, transport, graph, board, home_chains, len(traders)
+    )
+    architecture = ARCHITECTURES[scenario.collateral.architecture](surroundings)
+    log = EventLog()
+    auctions = AuctionHouse(scenario.liquidation.auction)
+    waterfall = Waterfall(ledger, cash, holders)
+    desk = LiquidationDesk(
+        scenario.liquidation,
+        architecture,
+        exchange,
+        cash,
+        auctions,
+        waterfall,
+        log,
+        makers=makers,
+        margined=accounts - 1,
+    )
+    core = MarginCore(instruments, scenario.margin, GRIDS[scenario.margin.grid](scenario.margin))
+    marks = mark_instruments(
+        instruments, opening.price_usd, opening.level, 0, scenario.market.volatility
+    )
+    nothing = np.zeros(accounts)
+    world = World(
+        scenario=scenario,
+        streams=streams,
+        graph=graph,
+        path=path,
+        instruments=instruments,
+        traders=traders,
+        arrivals=draw_arrivals(traders, clock.step_count, clock.step_seconds, streams),
+        liquidators=draw_liquidators(scenario, streams),
+        relayers=draw_relayers(scenario, streams),
+        ledger=ledger,
+        holders=holders,
+        cash=cash,
+        positions=positions,
+        transport=transport,
+        board=board,
+        architecture=architecture,
+        exchange=exchange,
+        auctions=auctions,
+        waterfall=waterfall,
+        desk=desk,
+        core=core,
+        log=log,
+        recorder=Recorder(),
+        makers=makers,
+        marks=marks,
+        changes=core.changes(marks, 0),
+        requirements=Requirements(nothing, np.zeros((accounts, len(core.points))), nothing),
+        beliefs=Beliefs(marks, nothing, nothing, nothing),
+    )
+    endow(world)
+    # Vaults report their opening balances, as if all had been delivered long ago.
+    architecture.claims.units[:] = surroundings.vault_balances()
+    open_positions(world)
+    revalue(world)
+    record_accounts(world, "start")
+    record_step(world)
+    return world

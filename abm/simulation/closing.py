@@ -1,0 +1,189 @@
+"""The tables that are known when a run ends, its outcomes among them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from abm.network import Fate, Transit
+from abm.simulation.revaluation import true_equity
+from abm.simulation.snapshots import record_accounts
+from abm.simulation.world import World
+from abm.units import SECONDS_PER_HOUR, dollars
+from abm.venue import Outcome
+
+LATE_MULTIPLE = 2.0
+"""A message is late when it took more than this many times its channel's median."""
+
+
+def record_end(world: World) -> None:
+    """Add every table that a run has at its end."""
+    record_accounts(world, "end")
+    _record_messages(world)
+    _record_liquidations(world)
+    _record_auctions(world)
+    for token, name in enumerate(world.ledger.tokens):
+        issued, held = world.ledger.issued()[token], world.ledger.totals()[token]
+        world.recorder.add("tokens", name, int(issued), int(held))
+    for event in world.log.events:
+        world.recorder.add(
+            "events",
+            event.id,
+            event.second,
+            event.kind,
+            event.cause,
+            event.account,
+            event.place,
+            event.value_usd,
+        )
+    _record_run(world)
+
+
+def _record_messages(world: World) -> None:
+    for transit in world.transport.transits:
+        message = transit.message
+        world.recorder.add(
+            "messages",
+            message.id,
+            message.channel,
+            message.kind,
+            message.nonce,
+            message.repeat_of,
+            message.cause,
+            message.sent_second,
+            transit.ready_second,
+            transit.picked_second,
+            transit.end_second,
+            transit.fate,
+            transit.applied,
+            transit.relayer,
+            transit.fee_paid_usd,
+            transit.halted_seconds,
+            message.value_usd,
+        )
+
+
+def _record_liquidations(world: World) -> None:
+    for item in world.desk.liquidations:
+        loss = item.bad_debt
+        world.recorder.add(
+            "liquidations",
+            item.id,
+            item.account,
+            item.chain,
+            item.cause,
+            item.breach_second,
+            item.shortfall_usd,
+            item.called_second,
+            item.first_seizure_second,
+            item.first_seized_second,
+            item.proceeds_second,
+            item.closing_second,
+            item.ended_second,
+            item.stage,
+            item.outcome,
+            item.seizures,
+            item.failed_auctions,
+            dollars(item.proceeds),
+            dollars(loss.total) if loss is not None else 0.0,
+        )
+        if loss is not None:
+            world.recorder.add(
+                "waterfall",
+                item.ended_second,
+                item.id,
+                item.account,
+                item.chain,
+                dollars(loss.fund),
+                dollars(loss.socialised),
+                dollars(loss.uncovered),
+            )
+
+
+def _record_auctions(world: World) -> None:
+    for auction in world.auctions.auctions:
+        world.recorder.add(
+            "auctions",
+            auction.id,
+            auction.seized.liquidation,
+            auction.seized.chain,
+            world.ledger.tokens[auction.token],
+            auction.units,
+            auction.units - auction.units_left,
+            auction.opened_second,
+            auction.ended_second,
+            auction.bids,
+            auction.last_factor,
+            dollars(auction.proceeds),
+        )
+
+
+def late_messages(transits: list[Transit]) -> int:
+    """Count delivered messages that took far longer than their channel's median."""
+    times: dict[str, list[int]] = {}
+    for transit in transits:
+        if transit.fate is Fate.DELIVERED and transit.end_second is not None:
+            taken = transit.end_second - transit.message.sent_second
+            times.setdefault(transit.message.channel, []).append(taken)
+    return sum(
+        int((np.array(taken) > LATE_MULTIPLE * np.median(taken)).sum()) for taken in times.values()
+    )
+
+
+def _record_run(world: World) -> None:
+    scenario = world.scenario
+    liquidations = world.desk.liquidations
+    losses = [item.bad_debt for item in liquidations if item.bad_debt is not None]
+    outcomes = [item.outcome for item in liquidations]
+    ended = [
+        seconds
+        for item in liquidations
+        if item.outcome is not Outcome.CURED and (seconds := item.seconds_to_end()) is not None
+    ]
+    limit = scenario.liquidation.late_seconds
+    horizon = scenario.clock.horizon_seconds
+    late = sum(
+        (item.seconds_to_end() or horizon - item.breach_second) > limit
+        for item in liquidations
+        if item.outcome is not Outcome.CURED
+    )
+    equity = true_equity(world)
+    unresolved = -sum(
+        min(float(equity[item.account]), 0.0) for item in world.desk.open_liquidations()
+    )
+    fates = [transit.fate for transit in world.transport.transits]
+    steps = world.recorder.rows["steps"]
+    settled = [row for row in steps if int(row[0] or 0) >= SECONDS_PER_HOUR] or steps
+    depth = np.array([row[6] for row in settled], dtype=np.float64)
+    world.recorder.add(
+        "runs",
+        scenario.name,
+        scenario.seed,
+        len(scenario.shocks),
+        scenario.collateral.architecture,
+        len(world.traders),
+        scenario.clock.hours,
+        dollars(sum(loss.total for loss in losses)),
+        dollars(sum(loss.fund for loss in losses)),
+        dollars(sum(loss.socialised for loss in losses)),
+        dollars(sum(loss.uncovered for loss in losses)),
+        unresolved,
+        len(liquidations),
+        outcomes.count(Outcome.CURED),
+        outcomes.count(Outcome.CLOSED),
+        outcomes.count(Outcome.BAD_DEBT) + outcomes.count(Outcome.OPEN),
+        late,
+        sum(item.failed_auctions for item in liquidations),
+        len(fates),
+        fates.count(Fate.DELIVERED),
+        late_messages(world.transport.transits),
+        fates.count(Fate.LOST),
+        fates.count(Fate.EXPIRED),
+        fates.count(Fate.IN_FLIGHT),
+        float(np.percentile(ended, 50)) if ended else None,
+        float(np.percentile(ended, 95)) if ended else None,
+        float(depth.min()),
+        float(np.median(depth)),
+        max(float(row[11] or 0.0) for row in steps),
+        max(float(row[13] or 0.0) for row in steps),
+        len(world.log.events),
+    )

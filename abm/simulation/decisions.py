@@ -1,0 +1,85 @@
+"""Phase 5: agents decide and queue intents; only those with something to do are stepped."""
+
+from __future__ import annotations
+
+import heapq
+from typing import TYPE_CHECKING
+
+from abm.agents import choose_top_up
+from abm.margin import token_prices
+from abm.simulation.world import TopUp, World
+
+if TYPE_CHECKING:
+    import mesa
+
+    from abm.simulation.model import OptionsMarket
+
+
+def decide(model: OptionsMarket) -> None:
+    """Step every agent that has something to do, in an order drawn from a named stream.
+
+    Every agent that could act gets a draw whether it acts or not, so that one more active agent
+    moves nobody else's place.
+    """
+    world = model.world
+    first, last = world.arrivals.first[world.step], world.arrivals.first[world.step + 1]
+    arriving: dict[int, int] = {}
+    for row in range(int(first), int(last)):
+        arriving.setdefault(int(world.arrivals.trader[row]), row)
+    model.orders.arrive({a: world.arrivals.draws[row].tolist() for a, row in arriving.items()})
+    model.relay.collect()
+
+    rng = world.streams.get("agent-order")
+    standing = model.standing_agents
+    places = rng.random(len(standing) + int(last - first)).tolist()
+    on_sale = world.auctions.chains_with_auctions()
+    active: list[tuple[float, mesa.Agent]] = [
+        (place, agent)
+        for place, agent in zip(places, standing, strict=False)
+        if model.has_something_to_do(agent, on_sale)
+    ]
+    for account, row in arriving.items():
+        if not world.desk.is_open(account):
+            active.append((places[len(standing) + row - int(first)], model.traders[account]))
+    active.sort(key=lambda item: item[0])
+    for _, agent in active:
+        agent.step()
+    answer_calls(world)
+
+
+def schedule_top_up(world: World, account: int, liquidation: int, second: int) -> None:
+    """Note that a called trader will act, if it is one who does."""
+    if account < len(world.traders) and world.traders.tops_up[account]:
+        due = second + round(float(world.traders.reaction_seconds[account]))
+        heapq.heappush(world.top_ups, TopUp(due, world.next_number(), account, liquidation))
+
+
+def answer_calls(world: World) -> None:
+    """Let called traders deposit what they decide to, where it still helps."""
+    tokens = list(world.scenario.tokens.values())
+    while world.top_ups and world.top_ups[0].second <= world.now:
+        due = heapq.heappop(world.top_ups)
+        liquidation = world.desk.liquidations[due.liquidation]
+        if not liquidation.is_open:
+            continue
+        account = due.account
+        unit_usd = token_prices(tokens, world.marks.price_usd)
+        counted = [
+            worth * (1.0 - token.haircut)
+            for worth, token in zip(unit_usd.tolist(), tokens, strict=True)
+        ]
+        wallet = world.holders.wallet + account
+        held = [world.ledger.balance(wallet, token) for token in range(len(tokens))]
+        missing = float(world.beliefs.maintenance[account] - world.beliefs.equity[account])
+        deposits = choose_top_up(missing, held, counted)
+        for token, units in enumerate(deposits):
+            if units:
+                cause = world.log.add(
+                    world.now,
+                    "top_up",
+                    liquidation.cause,
+                    account=account,
+                    place=liquidation.chain,
+                    value_usd=units * float(unit_usd[token]),
+                )
+                world.architecture.deposit(account, token, units, cause=cause, now=world.now)

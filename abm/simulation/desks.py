@@ -1,0 +1,250 @@
+"""What agents see and ask: thin fronts on the world, one for each kind of agent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from abm.agents import MakerView, Offer, Pending, TraderView
+from abm.market import Round
+from abm.network import Transit
+from abm.simulation.world import World
+from abm.units import MICRO
+from abm.venue import Bid, MassQuote, Order
+
+# A ladder is renewed after this time even if nothing moved.
+REQUOTE_SECONDS = 600
+
+
+class OrderDesk:
+    """Serves traders."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._draws: dict[int, Sequence[float]] = {}
+        self._unit_margin: NDArray[np.float64] = np.zeros(0)
+        self._unit_step = -1
+
+    def arrive(self, draws: dict[int, Sequence[float]]) -> None:
+        """Set the uniforms of this step's arrivals, by account."""
+        self._draws = draws
+
+    def arrival_draws(self, account: int) -> Sequence[float]:
+        """Return the uniforms of an account's arrival."""
+        return self._draws[account]
+
+    def view(self, account: int) -> TraderView:
+        """Return what a trader sees."""
+        world = self._world
+        initial = world.scenario.margin.initial_factor * world.beliefs.maintenance[account]
+        return TraderView(
+            instruments=world.instruments,
+            marks=world.marks,
+            unit_margin_usd=self._unit_margins(),
+            free_margin_usd=float(world.beliefs.equity[account] - initial),
+            wealth_usd=float(world.traders.wealth_usd[account]),
+            tick_usd=world.exchange.tick_usd,
+        )
+
+    def _unit_margins(self) -> NDArray[np.float64]:
+        if self._unit_step != self._world.step:
+            self._unit_margin = unit_margins(self._world)
+            self._unit_step = self._world.step
+        return self._unit_margin
+
+    def queue_order(self, order: Order) -> None:
+        """Queue an order."""
+        self._world.intents.trading.append(order)
+
+
+def unit_margins(world: World) -> NDArray[np.float64]:
+    """Return the initial requirement of one short contract alone, shape (instruments,)."""
+    rule = world.scenario.margin
+    floor = rule.short_option_minimum * world.marks.price_usd
+    margins: NDArray[np.float64] = rule.initial_factor * np.maximum(
+        world.changes.max(axis=1), floor
+    )
+    return margins
+
+
+class QuoteDesk:
+    """Serves market makers."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def needs_quote(self, maker: int) -> bool:
+        """Return whether the price, the inventory or the clock asks for a new ladder."""
+        world = self._world
+        last = world.quoted_price.get(maker)
+        if last is None:
+            return True
+        moved = abs(world.marks.price_usd / last - 1.0)
+        age = (world.step - world.quoted_step[maker]) * world.scenario.clock.step_seconds
+        return moved >= world.scenario.market_makers.requote_move or age >= REQUOTE_SECONDS
+
+    def view(self, maker: int) -> MakerView:
+        """Return what a market maker sees."""
+        world = self._world
+        account = world.makers[maker]
+        equity = float(world.beliefs.equity[account])
+        initial = world.scenario.margin.initial_factor * world.beliefs.maintenance[account]
+        calm = world.scenario.market.volatility.base
+        return MakerView(
+            marks=world.marks,
+            seconds_left=np.maximum(world.instruments.expiry_second - world.now, 0),
+            inventory=world.positions.lots[account],
+            free_share=(equity - initial) / equity if equity > 0 else 0.0,
+            stress=max(float(world.path.realised[world.step]) / calm, 1.0),
+            levels=world.scenario.venue.depth_levels,
+            tick_usd=world.exchange.tick_usd,
+        )
+
+    def queue_quote(self, maker: int, quote: MassQuote | None) -> None:
+        """Queue a ladder, or its withdrawal."""
+        world = self._world
+        world.quoted_price[maker] = world.marks.price_usd
+        world.quoted_step[maker] = world.step
+        world.intents.trading.append((maker, quote))
+
+
+class RelayDesk:
+    """Serves relayers; pick-ups apply at once, since only one relayer can carry a message."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._ready: dict[str, dict[int, Transit]] = {}
+
+    def collect(self) -> None:
+        """Look once for what becomes ready before the next step."""
+        world = self._world
+        before = world.now + world.scenario.clock.step_seconds
+        self._ready = {
+            channel: {transit.message.id: transit for transit in ready}
+            for channel in world.scenario.channels
+            if (ready := world.transport.ready(channel, before))
+        }
+
+    def has_work(self, relayer: int) -> bool:
+        """Return whether anything waits on a relayer's channels."""
+        return any(channel in self._ready for channel in self._world.relayers.channels[relayer])
+
+    def pending(self, relayer: int) -> list[Pending]:
+        """Return what waits on a relayer's channels."""
+        world = self._world
+        found = []
+        for channel in world.relayers.channels[relayer]:
+            gas = world.transport.gas_usd(world.scenario.channels[channel].destination)
+            for identifier, transit in self._ready.get(channel, {}).items():
+                fee = world.transport.fee_offered(transit, world.now)
+                found.append(Pending(identifier, fee, gas))
+        return found
+
+    def is_down(self, relayer: int) -> bool:
+        """Return whether a relayer is in an outage."""
+        now = self._world.now
+        return any(start <= now < end for start, end in self._world.relayers.outages[relayer])
+
+    def capacity(self) -> int:
+        """Return how many messages a relayer carries in a step."""
+        scenario = self._world.scenario
+        return max(int(scenario.relayers.messages_per_minute * scenario.clock.step_seconds / 60), 1)
+
+    def carry(self, relayer: int, message: int) -> None:
+        """Pick a message up and pay the relayer, unless another was first."""
+        world = self._world
+        transit = world.transport.transits[message]
+        channel = transit.message.channel
+        if self._ready[channel].pop(message, None) is None:
+            return
+        if not self._ready[channel]:
+            del self._ready[channel]
+        fee = world.transport.fee_offered(transit, world.now)
+        gas = world.transport.gas_usd(world.scenario.channels[channel].destination)
+        world.transport.pick_up(transit, relayer, world.now, fee)
+        token, holders = world.cash.token, world.holders
+        wallet = holders.relayer + relayer
+        paid = min(round(fee * MICRO), world.ledger.balance(holders.treasury, token))
+        world.ledger.transfer(holders.treasury, wallet, token, paid)
+        burnt = min(round(gas * MICRO), world.ledger.balance(wallet, token))
+        world.ledger.transfer(wallet, holders.outside, token, burnt)
+
+
+class FeedDesk:
+    """Serves oracles."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def observe(self) -> Round:
+        """Return the market the oracles' delay ago, at the last step before that."""
+        world = self._world
+        clock = world.scenario.clock
+        second = max(world.now - world.scenario.oracles.delay_seconds, 0.0)
+        step = int(second // clock.step_seconds)
+        return Round(
+            float(world.path.price_usd[step]),
+            float(world.path.level[step]),
+            step * clock.step_seconds,
+        )
+
+    def published(self, chain: str) -> Round:
+        """Return what stands on a chain."""
+        return self._world.board[chain]
+
+    def gas_multiple(self, chain: str) -> float:
+        """Return a chain's gas, in multiples of calm."""
+        return self._world.transport.chains[chain].gas_multiple
+
+    def publish(self, chain: str, fresh: Round) -> None:
+        """Publish, unless the chain stands still."""
+        if not self._world.transport.is_halted(chain, self._world.now):
+            self._world.board.publish(chain, fresh)
+
+
+class AuctionDesk:
+    """Serves liquidators."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def is_active(self, liquidator: int) -> bool:
+        """Return whether a liquidator has not stopped."""
+        world = self._world
+        return float(world.liquidators.exit_rank[liquidator]) >= world.exit_fraction
+
+    def offers(self, liquidator: int) -> list[Offer]:
+        """Return the open auctions on a liquidator's chain, none while it is halted."""
+        world = self._world
+        chain = world.liquidators.chains[liquidator]
+        if world.transport.is_halted(chain, world.now):
+            return []
+        tokens = list(world.scenario.tokens.values())
+        published = world.board[chain].price_usd
+        resale = world.price_usd * (1.0 - world.scenario.liquidators.resale_cost)
+        return [
+            Offer(
+                auction.id,
+                auction.units_left,
+                world.auctions.factor(auction, world.now)
+                * published
+                / tokens[auction.token].base_units,
+                resale / tokens[auction.token].base_units,
+            )
+            for auction in world.auctions.open_on(chain)
+        ]
+
+    def cash_usd(self, liquidator: int) -> float:
+        """Return a liquidator's dollars on its chain."""
+        world = self._world
+        return world.ledger.balance(world.holders.liquidator + liquidator, world.cash.token) / MICRO
+
+    def gas_usd(self, liquidator: int) -> float:
+        """Return the cost of one bid on a liquidator's chain."""
+        return self._world.transport.gas_usd(self._world.liquidators.chains[liquidator])
+
+    def queue_bid(self, bid: Bid) -> None:
+        """Queue a bid."""
+        self._world.intents.bids.append(bid)

@@ -1,0 +1,46 @@
+"""Phase 10: what must hold after every step."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from abm.errors import InvariantError
+from abm.simulation.world import World
+
+
+def check_invariants(world: World) -> None:
+    """Check conservation of every token, the cash book, positions, and what is under way.
+
+    Raises
+    ------
+    InvariantError
+        Names every broken rule.
+    """
+    breaches = [
+        *world.ledger.breaches(),
+        *world.cash.breaches(),
+        *world.positions.breaches(),
+        *world.transport.breaches(),
+        *_under_way_breaches(world),
+    ]
+    if breaches:
+        raise InvariantError(world.now, breaches)
+
+
+def _under_way_breaches(world: World) -> list[str]:
+    """Compare what the desk says is under way with what auctions and escrows really hold."""
+    places = [*world.holders.auction.values(), *world.holders.escrow.values()]
+    held = np.array(
+        [
+            [world.ledger.balance(place, token) for token in range(len(world.ledger.tokens))]
+            for place in places
+        ]
+    ).sum(axis=0)
+    noted = world.desk.under_way.sum(axis=0)
+    return [
+        f"{token}: auctions and escrows hold {there} base units, {said} are noted as under way"
+        for token, there, said in zip(
+            world.ledger.tokens, held.tolist(), noted.tolist(), strict=True
+        )
+        if there != said
+    ]

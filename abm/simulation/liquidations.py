@@ -1,0 +1,35 @@
+"""Phases 3, 8 and 9: messages arrive; breaches become calls, seizures, auctions and losses."""
+
+from __future__ import annotations
+
+from abm.simulation.decisions import schedule_top_up
+from abm.simulation.settlement import settle_bids, settle_resales
+from abm.simulation.world import World
+
+
+def deliver_messages(world: World) -> None:
+    """Hand over what is due, give up what is too late, and let vaults report."""
+    for transit in world.transport.deliver_due(world.now):
+        if transit.applied:
+            world.architecture.deliver(transit.message, world.now)
+    for transit in world.transport.expire_and_repeat(world.now):
+        world.architecture.expire(transit.message, world.now)
+    world.architecture.advance(world.now)
+    take_events(world)
+
+
+def take_events(world: World) -> None:
+    """Let the desk act on what came back from the collateral's chains."""
+    for call in world.desk.take_events(world.now):
+        schedule_top_up(world, call.account, call.liquidation, call.second)
+
+
+def liquidate(world: World) -> None:
+    """Settle bids, send proceeds home, call new breaches, take liquidations one step on."""
+    settle_bids(world)
+    settle_resales(world)
+    world.desk.finish_auctions(world.now)
+    if not world.transport.is_halted(world.scenario.venue.chain, world.now):
+        world.desk.call_breaches(world.beliefs, world.now)
+        world.desk.advance(world.beliefs, world.now)
+    take_events(world)

@@ -1,0 +1,85 @@
+"""The Mesa model of a run: it owns the agents and steps the world."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import mesa
+
+from abm.agents import Liquidator, MarketMaker, Oracle, Relayer, Trader
+from abm.scenario.model import Scenario
+from abm.simulation.build import build_world
+from abm.simulation.desks import AuctionDesk, FeedDesk, OrderDesk, QuoteDesk, RelayDesk
+from abm.simulation.population import trader_rule
+from abm.simulation.step import advance
+
+
+class OptionsMarket(mesa.Model):
+    """A cross-chain options market as a Mesa model.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        What to run; its seed feeds every stream.
+
+    Attributes
+    ----------
+    world : World
+        All state; agents see it through desks.
+    traders, oracles, standing_agents : list
+        Traders by account; oracles by chain; and the agents that may act at any step.
+    """
+
+    def __init__(self, scenario: Scenario) -> None:
+        world = build_world(scenario)
+        seed = world.streams.integer("mesa")
+        super().__init__(rng=seed)
+        # Mesa 3.3.1 and 3.5 seed this generator differently; in place, so that sets share it.
+        self.random.seed(seed)
+        self.world = world
+        self.orders = OrderDesk(world)
+        self.quotes = QuoteDesk(world)
+        self.relay = RelayDesk(world)
+        feeds, bids = FeedDesk(world), AuctionDesk(world)
+        self.traders = [
+            Trader(self, slot, trader_rule(scenario, world.traders, slot), self.orders)
+            for slot in range(len(world.traders))
+        ]
+        self.oracles = [
+            Oracle(self, chain, scenario.oracles, feeds) for chain in scenario.chains
+        ]
+        makers = [
+            MarketMaker(self, slot, scenario.market_makers, self.quotes)
+            for slot in range(scenario.market_makers.count)
+        ]
+        relayers = [
+            Relayer(self, slot, scenario.relayers, self.relay)
+            for slot in range(scenario.relayers.count)
+        ]
+        liquidators = [
+            Liquidator(self, slot, scenario.liquidators, bids)
+            for slot in range(scenario.liquidators.count)
+        ]
+        self.standing_agents: list[mesa.Agent] = [*makers, *relayers, *liquidators]
+
+    def has_something_to_do(self, agent: mesa.Agent, on_sale: list[str]) -> bool:
+        """Return whether a standing agent has a reason to be stepped now."""
+        if isinstance(agent, Relayer):
+            return self.relay.has_work(agent.slot)
+        if isinstance(agent, Liquidator):
+            return self.world.liquidators.chains[agent.slot] in on_sale
+        return self.quotes.needs_quote(cast("MarketMaker", agent).slot)
+
+    def step(self) -> None:
+        """Take the run one step further."""
+        advance(self)
+
+    def release(self) -> None:
+        """Let go of all agents at the end of a run.
+
+        Mesa 3.3.1 keeps every model alive in a dictionary on the class ``mesa.Agent``.
+        """
+        self.remove_all_agents()
+        identifiers = getattr(mesa.Agent, "_ids", None)
+        if identifiers is not None:
+            identifiers.pop(self, None)

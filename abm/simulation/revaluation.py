@@ -1,0 +1,70 @@
+"""Phase 7: the margin core revalues every account from what the venue believes."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from abm.margin import Marks, counted_value, mark_instruments, token_prices
+from abm.simulation.world import World
+from abm.units import MICRO
+from abm.venue import Beliefs
+
+
+def believed_marks(world: World) -> Marks:
+    """Return the venue's marks: of the price and volatility last published on its chain."""
+    published = world.board[world.scenario.venue.chain]
+    return mark_instruments(
+        world.instruments,
+        published.price_usd,
+        published.level,
+        world.now,
+        world.scenario.market.volatility,
+    )
+
+
+def revalue(world: World) -> None:
+    """Recompute requirements and believed equity of all accounts."""
+    scenario = world.scenario
+    world.marks = believed_marks(world)
+    world.changes = world.core.changes(world.marks, world.now)
+    world.requirements = world.core.requirements(world.positions, world.marks, world.changes)
+    tokens = list(scenario.tokens.values())
+    claims = world.architecture.claims
+    counted = counted_value(
+        claims.units,
+        world.now - claims.as_of_second,
+        tokens,
+        world.marks.price_usd,
+        scenario.collateral,
+    )
+    cash = world.cash.balances / MICRO
+    world.beliefs = Beliefs(
+        marks=world.marks,
+        equity=cash + world.requirements.position_value + counted,
+        maintenance=world.requirements.maintenance,
+        claim_usd=np.einsum("at,t->a", claims.units, token_prices(tokens, world.marks.price_usd)),
+    )
+
+
+def true_equity(world: World) -> NDArray[np.float64]:
+    """What every account is really worth to the venue, at the true price, before haircuts.
+
+    Returns
+    -------
+    ndarray, shape (accounts,)
+        Cash, positions, vault, and what was seized from it and is under way, in dollars.
+    """
+    scenario = world.scenario
+    level = float(world.path.level[world.step])
+    marks = mark_instruments(
+        world.instruments, world.price_usd, level, world.now, scenario.market.volatility
+    )
+    prices = token_prices(list(scenario.tokens.values()), world.price_usd)
+    accounts = len(world.cash.balances)
+    vaults = world.ledger.block(world.holders.vault, accounts) + world.desk.under_way
+    positions = world.positions.sparse() @ marks.value
+    equity: NDArray[np.float64] = (
+        world.cash.balances / MICRO + positions + np.einsum("at,t->a", vaults, prices)
+    )
+    return equity

@@ -1,0 +1,111 @@
+"""Phase 6: the venue settles queued quotes and orders, and expires series; chains settle bids."""
+
+from __future__ import annotations
+
+import heapq
+from math import ceil
+
+import numpy as np
+
+from abm.simulation.world import Resale, World
+from abm.units import MICRO, seconds
+from abm.venue import Order
+
+
+def settle_intents(world: World) -> None:
+    """Apply what agents asked of the exchange, in the order of asking, and clear it."""
+    venue_stands_still = world.transport.is_halted(world.scenario.venue.chain, world.now)
+    for intent in world.intents.trading:
+        if venue_stands_still:
+            break
+        if isinstance(intent, Order):
+            _settle_order(world, intent)
+        else:
+            maker, quote = intent
+            if quote is None or world.desk.is_open(world.makers[maker]):
+                world.exchange.quotes.withdraw(maker)
+            else:
+                world.exchange.quote(maker, quote, world.marks.price_usd)
+    world.intents.trading.clear()
+
+
+def _settle_order(world: World, order: Order) -> None:
+    """Match an order if the account keeps its initial margin after the whole of it."""
+    account, instrument = order.account, order.instrument
+    if not world.marks.alive[instrument] or world.desk.is_open(account):
+        return
+    signed = order.side * order.lots
+    row = world.positions.lots[account]
+    short = -int(np.minimum(row, 0).sum())
+    before, after = int(row[instrument]), int(row[instrument]) + signed
+    short_after = short - max(-before, 0) + max(-after, 0)
+    change = world.changes[instrument]
+    required = world.core.initial_after(
+        world.requirements.profit[account], float(short_after), world.marks, change, signed
+    )
+    premium = order.limit_ticks * world.exchange.tick_usd
+    equity = float(world.beliefs.equity[account]) + signed * (
+        float(world.marks.value[instrument]) - premium
+    )
+    if equity < required:
+        return
+    traded = world.exchange.submit(order, world.marks.price_usd)
+    # A second order of the same step is checked against what the first one left.
+    world.requirements.profit[account] += order.side * traded * change
+
+
+def expire_series(world: World) -> None:
+    """Settle the series that expire at this step, at the average of published prices."""
+    now = world.now
+    published = world.board[world.scenario.venue.chain].price_usd
+    world.published_history.append(published)
+    expiring = np.flatnonzero(world.instruments.expiry_second == now)
+    if not len(expiring):
+        return
+    window = world.scenario.market.settlement_average_seconds / world.scenario.clock.step_seconds
+    average = float(np.mean(world.published_history[-max(int(window), 1) :]))
+    payoff = np.rint(world.instruments.payoff(average)[expiring] * MICRO).astype(np.int64)
+    world.exchange.expire(expiring, payoff)
+    world.log.add(now, "expiry", value_usd=average)
+
+
+def settle_bids(world: World) -> None:
+    """Exchange liquidators' dollars for seized collateral, in the order of asking."""
+    ledger, holders = world.ledger, world.holders
+    cash = world.cash.token
+    tokens = list(world.scenario.tokens.values())
+    for bid in world.intents.bids:
+        auction = world.auctions.auctions[bid.auction]
+        chain = auction.seized.chain
+        wallet = holders.liquidator + bid.liquidator
+        held = ledger.balance(wallet, cash)
+        gas = min(round(world.transport.gas_usd(chain) * MICRO), held)
+        ask = world.auctions.factor(auction, world.now) * world.board[chain].price_usd
+        per_unit = ask * MICRO / tokens[auction.token].base_units
+        units = min(bid.units, auction.units_left)
+        if per_unit > 0:
+            units = min(units, int((held - gas) / per_unit))
+        if units <= 0:
+            continue
+        paid = min(ceil(units * per_unit), held - gas)
+        ledger.transfer(wallet, holders.outside, cash, gas)
+        ledger.transfer(wallet, holders.auction[chain], cash, paid)
+        ledger.transfer(holders.auction[chain], wallet, auction.token, units)
+        world.desk.sell(auction, units, paid, world.now)
+        due = world.now + seconds(world.scenario.liquidators.resale_seconds / 3_600)
+        resale = Resale(due, world.next_number(), bid.liquidator, auction.token, units)
+        heapq.heappush(world.resales, resale)
+    world.intents.bids.clear()
+
+
+def settle_resales(world: World) -> None:
+    """Let liquidators sell what they bought, at the true price less the cost of selling."""
+    ledger, holders = world.ledger, world.holders
+    tokens = list(world.scenario.tokens.values())
+    price = world.price_usd * (1.0 - world.scenario.liquidators.resale_cost)
+    while world.resales and world.resales[0].second <= world.now:
+        resale = heapq.heappop(world.resales)
+        wallet = holders.liquidator + resale.liquidator
+        micro_dollars = int(resale.units * price * MICRO / tokens[resale.token].base_units)
+        ledger.transfer(wallet, holders.outside, resale.token, resale.units)
+        ledger.transfer(holders.outside, wallet, world.cash.token, micro_dollars)

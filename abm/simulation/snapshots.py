@@ -1,0 +1,152 @@
+"""Phase 11: rows for the tables, after every step and at the end."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from abm.margin import token_prices
+from abm.simulation.revaluation import true_equity
+from abm.simulation.world import World
+from abm.units import MICRO, dollars
+from abm.venue import Side
+
+SAMPLE_SECONDS = 600
+"""Chains and channels are recorded at the steps that are multiples of this."""
+
+# Below this vega, in dollars for 1.00, a spread in volatility says nothing.
+SMALLEST_VEGA = 1.0
+
+
+def record_step(world: World) -> None:
+    """Add the rows of one step."""
+    now = world.now
+    equity = true_equity(world)
+    margined = slice(0, world.house)
+    owed = np.minimum(equity[margined], 0.0)
+    shortfall = -float(owed[~world.desk.written_off[margined]].sum())
+    bad_debt = dollars(
+        sum(item.bad_debt.total for item in world.desk.liquidations if item.bad_debt is not None)
+    )
+    published = world.board[world.scenario.venue.chain]
+    backlog = world.transport.backlog()
+    world.recorder.add(
+        "steps",
+        now,
+        world.price_usd,
+        published.price_usd,
+        now - published.observed_second,
+        float(world.path.level[world.step]),
+        float(world.path.realised[world.step]),
+        world.exchange.depth_lots(),
+        world.exchange.quotes.makers_quoting(),
+        spread_volatility(world),
+        int(world.positions.open_interest().sum()),
+        bad_debt,
+        shortfall,
+        bad_debt + shortfall,
+        float((world.beliefs.equity - equity)[margined].sum()),
+        dollars(world.waterfall.fund()),
+        sum(1 for _ in world.desk.open_liquidations()),
+        sum(backlog.values()),
+    )
+    for trade in world.exchange.trades[world.trades_recorded :]:
+        world.recorder.add(
+            "trades",
+            now,
+            world.instruments.name(trade.instrument, world.scenario.market.underlying),
+            trade.buyer,
+            trade.seller,
+            trade.lots,
+            trade.price_ticks * world.exchange.tick_usd,
+            "buy" if trade.aggressor is Side.BUY else "sell",
+            trade.kind,
+        )
+    world.trades_recorded = len(world.exchange.trades)
+    if now % SAMPLE_SECONDS == 0:
+        _record_chains(world)
+        _record_channels(world, backlog)
+
+
+def spread_volatility(world: World) -> float | None:
+    """Return the median quoted spread over two-sided series, in volatility, if there is one."""
+    quotes = world.exchange.quotes
+    both = quotes.quoted(Side.BUY) & quotes.quoted(Side.SELL) & (world.marks.vega > SMALLEST_VEGA)
+    if not both.any():
+        return None
+    ticks = (quotes.best(Side.SELL) - quotes.best(Side.BUY))[both]
+    return float(np.median(ticks * world.exchange.tick_usd / world.marks.vega[both]))
+
+
+def _record_chains(world: World) -> None:
+    now = world.now
+    traders = len(world.traders)
+    prices = token_prices(list(world.scenario.tokens.values()), world.price_usd)
+    vaults = np.einsum("at,t->a", world.ledger.block(world.holders.vault, traders), prices)
+    claims = world.architecture.claims
+    claimed = np.einsum("at,t->a", claims.units[:traders], prices)
+    ages = now - claims.as_of_second[:traders]
+    stand = np.array([world.architecture.chain_of(account) for account in range(traders)])
+    for name in world.scenario.chains:
+        there = stand == name
+        round_ = world.board[name]
+        cash = [
+            world.ledger.balance(world.holders.liquidator + liquidator, world.cash.token)
+            for liquidator, chain in enumerate(world.liquidators.chains)
+            if chain == name
+            and float(world.liquidators.exit_rank[liquidator]) >= world.exit_fraction
+        ]
+        world.recorder.add(
+            "chains",
+            now,
+            name,
+            world.transport.gas_usd(name),
+            world.transport.is_halted(name, now),
+            round_.price_usd,
+            now - round_.observed_second,
+            float(vaults[there].sum()),
+            float(claimed[there].sum()),
+            float(ages[there].mean()) if there.any() else None,
+            dollars(sum(cash)),
+            len(world.auctions.open_on(name)),
+        )
+
+
+def _record_channels(world: World, backlog: dict[str, int]) -> None:
+    for name, channel in world.scenario.channels.items():
+        world.recorder.add(
+            "channels",
+            world.now,
+            name,
+            channel.source,
+            channel.destination,
+            channel.protocol,
+            world.transport.blocked_until(name) > world.now,
+            backlog[name],
+            dollars(world.ledger.balance(world.holders.escrow[name], world.cash.token)),
+        )
+
+
+def record_accounts(world: World, moment: str) -> None:
+    """Add a row for every account."""
+    equity = true_equity(world)
+    accounts = len(world.cash.balances)
+    prices = token_prices(list(world.scenario.tokens.values()), world.price_usd)
+    vault = np.einsum("at,t->a", world.ledger.block(world.holders.vault, accounts), prices)
+    wallet = np.einsum("at,t->a", world.ledger.block(world.holders.wallet, accounts), prices)
+    for account in range(accounts):
+        trader = account < len(world.traders)
+        kind = "house" if account == world.house else "market_maker"
+        world.recorder.add(
+            "accounts",
+            moment,
+            account,
+            world.traders.kinds[account] if trader else kind,
+            world.traders.chains[account] if trader else world.scenario.venue.chain,
+            world.traders.tokens[account] if trader else world.scenario.cash_token,
+            int(world.cash.balances[account]) / MICRO,
+            float(vault[account]),
+            float(wallet[account]),
+            float(equity[account]),
+            float(world.beliefs.equity[account]),
+            float(world.beliefs.maintenance[account]),
+        )

@@ -1,0 +1,34 @@
+"""One step of a run, phase by phase."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from abm.simulation.decisions import decide
+from abm.simulation.invariants import check_invariants
+from abm.simulation.liquidations import deliver_messages, liquidate
+from abm.simulation.revaluation import believed_marks, revalue
+from abm.simulation.settlement import expire_series, settle_intents
+from abm.simulation.shocks import apply_shocks
+from abm.simulation.snapshots import record_step
+
+if TYPE_CHECKING:
+    from abm.simulation.model import OptionsMarket
+
+
+def advance(model: OptionsMarket) -> None:
+    """Take a run one step further."""
+    world = model.world
+    world.step += 1
+    apply_shocks(world)  # 1; 2, the paths of price, volatility and gas, is read by step number
+    deliver_messages(world)  # 3
+    for oracle in model.oracles:  # 4
+        oracle.step()
+    expire_series(world)
+    world.marks = believed_marks(world)
+    decide(model)  # 5
+    settle_intents(world)  # 6
+    revalue(world)  # 7
+    liquidate(world)  # 8 and 9
+    check_invariants(world)  # 10
+    record_step(world)  # 11

@@ -1,0 +1,134 @@
+"""All the state of one run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from abm.collateral import Architecture
+from abm.ledger import CashBook, Holders, TokenLedger
+from abm.margin import MarginCore, Marks, PositionTable, Requirements
+from abm.market import InstrumentTable, PriceBoard
+from abm.network import ChainGraph, Transport
+from abm.randomness import Streams
+from abm.recording.events import EventLog
+from abm.recording.recorder import Recorder
+from abm.scenario.model import Scenario
+from abm.simulation.market import MarketPath
+from abm.simulation.population import (
+    Arrivals,
+    LiquidatorPopulation,
+    RelayerPopulation,
+    TraderPopulation,
+)
+from abm.venue import (
+    AuctionHouse,
+    Beliefs,
+    Bid,
+    Exchange,
+    LiquidationDesk,
+    MassQuote,
+    Order,
+    Waterfall,
+)
+
+
+@dataclass
+class Intents:
+    """What agents asked for in this step, not yet applied, in the order of asking."""
+
+    trading: list[Order | tuple[int, MassQuote | None]] = field(default_factory=list)
+    bids: list[Bid] = field(default_factory=list)
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class TopUp:
+    """A called trader acts at a second; ``number`` orders what is due at the same one."""
+
+    second: int
+    number: int
+    account: int
+    liquidation: int
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Resale:
+    """A liquidator sells what it bought at a second; ``units`` are base units."""
+
+    second: int
+    number: int
+    liquidator: int
+    token: int
+    units: int
+
+
+@dataclass
+class World:
+    """Everything that a step reads and changes.
+
+    Accounts are numbered: traders, then market makers, then the venue's own account.
+    """
+
+    scenario: Scenario
+    streams: Streams
+    graph: ChainGraph
+    path: MarketPath
+    instruments: InstrumentTable
+    traders: TraderPopulation
+    arrivals: Arrivals
+    liquidators: LiquidatorPopulation
+    relayers: RelayerPopulation
+    ledger: TokenLedger
+    holders: Holders
+    cash: CashBook
+    positions: PositionTable
+    transport: Transport
+    board: PriceBoard
+    architecture: Architecture
+    exchange: Exchange
+    auctions: AuctionHouse
+    waterfall: Waterfall
+    desk: LiquidationDesk
+    core: MarginCore
+    log: EventLog
+    recorder: Recorder
+    makers: tuple[int, ...]
+
+    marks: Marks
+    changes: NDArray[np.float64]
+    requirements: Requirements
+    beliefs: Beliefs
+
+    step: int = 0
+    intents: Intents = field(default_factory=Intents)
+    top_ups: list[TopUp] = field(default_factory=list)
+    resales: list[Resale] = field(default_factory=list)
+    later_count: int = 0
+    started_shocks: dict[str, int] = field(default_factory=dict)
+    exit_fraction: float = 0.0
+    published_history: list[float] = field(default_factory=list)
+    quoted_price: dict[int, float] = field(default_factory=dict)
+    quoted_step: dict[int, int] = field(default_factory=dict)
+    trades_recorded: int = 0
+
+    @property
+    def now(self) -> int:
+        """Current second."""
+        return self.step * self.scenario.clock.step_seconds
+
+    @property
+    def price_usd(self) -> float:
+        """The true price now, in dollars."""
+        return float(self.path.price_usd[self.step])
+
+    @property
+    def house(self) -> int:
+        """The venue's own account."""
+        return len(self.cash.balances) - 1
+
+    def next_number(self) -> int:
+        """Return a number that orders things due at the same second."""
+        self.later_count += 1
+        return self.later_count

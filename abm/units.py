@@ -1,0 +1,63 @@
+"""Units of time and money, and how numbers are written for people."""
+
+from __future__ import annotations
+
+from typing import Final
+
+SECONDS_PER_MINUTE: Final = 60
+SECONDS_PER_HOUR: Final = 3_600
+SECONDS_PER_DAY: Final = 86_400
+# 365 days, as in Derive v2-core and the reference cases of option value.
+SECONDS_PER_YEAR: Final = 31_536_000
+
+MICRO: Final = 1_000_000
+"""Base units of one dollar in every cash balance (USDC has six decimals)."""
+
+
+def seconds(hours: float) -> int:
+    """Return ``hours`` as whole seconds.
+
+    >>> seconds(1.5)
+    5400
+    """
+    return round(hours * SECONDS_PER_HOUR)
+
+
+def dollars(micro_dollars: float) -> float:
+    """Return an amount of base units as dollars.
+
+    >>> dollars(2_500_000)
+    2.5
+    """
+    return float(micro_dollars) / MICRO
+
+
+def format_usd(amount_usd: float) -> str:
+    """Write an amount of dollars for people.
+
+    >>> [format_usd(x) for x in (0.0, 12.34, 45_600.0, 12_400_000.0, -3.2e9)]
+    ['0 USD', '12.34 USD', '45.6 k USD', '12.4 M USD', '-3.20 bn USD']
+    """
+    size = abs(amount_usd)
+    if size >= 1e9:
+        return f"{amount_usd / 1e9:.2f} bn USD"
+    if size >= 1e6:
+        return f"{amount_usd / 1e6:.1f} M USD"
+    if size >= 1e4:
+        return f"{amount_usd / 1e3:.1f} k USD"
+    return "0 USD" if size == 0 else f"{amount_usd:,.2f} USD"
+
+
+def format_duration(duration_seconds: float) -> str:
+    """Write a length of time for people.
+
+    >>> [format_duration(x) for x in (12, 90, 5_400, 200_000)]
+    ['12 s', '1.5 min', '1.5 h', '2.3 d']
+    """
+    if duration_seconds < 90:
+        return f"{duration_seconds:.0f} s"
+    if duration_seconds < 5_400:
+        return f"{duration_seconds / SECONDS_PER_MINUTE:.1f} min"
+    if duration_seconds < 2 * SECONDS_PER_DAY:
+        return f"{duration_seconds / SECONDS_PER_HOUR:.1f} h"
+    return f"{duration_seconds / SECONDS_PER_DAY:.1f} d"

@@ -1,0 +1,29 @@
+"""One options exchange: books, quotes, settlement, liquidation, auctions, waterfall."""
+
+from abm.venue.auction import Auction, AuctionHouse, Bid
+from abm.venue.desk import Beliefs, LiquidationDesk
+from abm.venue.exchange import Exchange
+from abm.venue.liquidation import Liquidation, Outcome, Stage
+from abm.venue.orders import Lifetime, Order, Side, Trade, TradeKind
+from abm.venue.quotes import MassQuote
+from abm.venue.waterfall import Waterfall, WaterfallUse
+
+__all__ = [
+    "Auction",
+    "AuctionHouse",
+    "Beliefs",
+    "Bid",
+    "Exchange",
+    "Lifetime",
+    "Liquidation",
+    "LiquidationDesk",
+    "MassQuote",
+    "Order",
+    "Outcome",
+    "Side",
+    "Stage",
+    "Trade",
+    "TradeKind",
+    "Waterfall",
+    "WaterfallUse",
+]

@@ -1,0 +1,63 @@
+"""Resting orders of one series, by price, then by time."""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from dataclasses import dataclass
+
+from abm.venue.orders import Order, Side
+
+
+@dataclass(slots=True)
+class Resting:
+    """What is left of an order, with its place in the order of arrival."""
+
+    order: Order
+    sequence: int
+    lots_left: int
+
+
+class OrderBook:
+    """Price-time priority for the resting orders of one series.
+
+    Prices are integer ticks. Each side keeps a heap of its prices and a queue at each price; a
+    price whose queue ran empty is dropped when it comes to the top.
+    """
+
+    def __init__(self) -> None:
+        self._queues: dict[Side, dict[int, deque[Resting]]] = {Side.BUY: {}, Side.SELL: {}}
+        self._heaps: dict[Side, list[int]] = {Side.BUY: [], Side.SELL: []}
+        self._by_account: dict[int, list[Resting]] = {}
+
+    def rest(self, order: Order, sequence: int, lots: int) -> None:
+        """Add the remainder of an order behind all others at its price."""
+        queues = self._queues[order.side]
+        if order.limit_ticks not in queues:
+            queues[order.limit_ticks] = deque()
+            heapq.heappush(self._heaps[order.side], -order.side * order.limit_ticks)
+        resting = Resting(order, sequence, lots)
+        queues[order.limit_ticks].append(resting)
+        self._by_account.setdefault(order.account, []).append(resting)
+
+    def best(self, side: Side) -> Resting | None:
+        """Return the order that trades first on a side, if any."""
+        heap, queues = self._heaps[side], self._queues[side]
+        while heap:
+            queue = queues[-side * heap[0]]
+            while queue and queue[0].lots_left == 0:
+                queue.popleft()
+            if queue:
+                return queue[0]
+            del queues[-side * heapq.heappop(heap)]
+        return None
+
+    def cancel(self, account: int) -> None:
+        """Cancel every order of an account."""
+        for resting in self._by_account.pop(account, []):
+            resting.lots_left = 0
+
+    def lots(self, side: Side) -> int:
+        """Return the contracts resting on a side."""
+        queues = self._queues[side].values()
+        return sum(resting.lots_left for queue in queues for resting in queue)

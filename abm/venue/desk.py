@@ -1,0 +1,326 @@
+"""The liquidation desk: margin call, grace, seizure, auction, proceeds, close-out, waterfall.
+
+It acts on what the venue believes. What happens on other chains reaches it only as events of the
+collateral architecture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from abm.collateral import Architecture, Arrived, CallArrived, SeizureOrder, Seized
+from abm.ledger import CashBook
+from abm.margin import Marks
+from abm.recording.events import EventLog
+from abm.scenario.collateral import Liquidation as LiquidationRule
+from abm.units import dollars
+from abm.venue.auction import Auction, AuctionHouse
+from abm.venue.exchange import Exchange
+from abm.venue.liquidation import Liquidation, Outcome, Stage, seizure_target
+from abm.venue.orders import Order, Side, Trade, TradeKind
+from abm.venue.waterfall import Waterfall
+
+# A claim below this is dust: nobody pays for a message to fetch it.
+DUST_USD = 1.0
+
+
+@dataclass(frozen=True)
+class Beliefs:
+    """What the venue believes after a margin pass.
+
+    Attributes
+    ----------
+    marks : Marks
+        Values at the published price.
+    equity : ndarray, shape (accounts,)
+        Cash, positions and counted collateral, in dollars.
+    maintenance : ndarray, shape (accounts,)
+        Requirement in dollars.
+    claim_usd : ndarray, shape (accounts,)
+        Claimed collateral before haircuts, in dollars.
+    """
+
+    marks: Marks
+    equity: NDArray[np.float64]
+    maintenance: NDArray[np.float64]
+    claim_usd: NDArray[np.float64]
+
+
+class LiquidationDesk:
+    """Runs every liquidation of a venue.
+
+    Parameters
+    ----------
+    rule : abm.scenario.collateral.Liquidation
+        Grace, buffer, close-out.
+    architecture : Architecture
+        Reaches the collateral.
+    exchange, cash, auctions, waterfall, log
+        The venue's other parts.
+    makers : tuple of int
+        Accounts that may take positions over.
+    margined : int
+        Accounts below this number are margined; the house stands above.
+
+    Attributes
+    ----------
+    liquidations : list of Liquidation
+        All of them, by number.
+    under_way : ndarray of int64, shape (accounts, tokens)
+        Base units seized from an account's vault that are not home yet.
+    written_off : ndarray of bool, shape (accounts,)
+        Accounts whose loss not even the waterfall could cover.
+    """
+
+    def __init__(
+        self,
+        rule: LiquidationRule,
+        architecture: Architecture,
+        exchange: Exchange,
+        cash: CashBook,
+        auctions: AuctionHouse,
+        waterfall: Waterfall,
+        log: EventLog,
+        *,
+        makers: tuple[int, ...],
+        margined: int,
+    ) -> None:
+        self.liquidations: list[Liquidation] = []
+        self.auctions = auctions
+        self._rule = rule
+        self._architecture = architecture
+        self._exchange = exchange
+        self._cash = cash
+        self._waterfall = waterfall
+        self._log = log
+        self._makers = makers
+        self._margined = margined
+        self._open: dict[int, Liquidation] = {}
+        self._on_sale: dict[int, list[Auction]] = {}
+        self.written_off = np.zeros(len(cash.balances), dtype=np.bool_)
+        self.under_way: NDArray[np.int64] = np.zeros_like(architecture.claims.units)
+
+    def is_open(self, account: int) -> bool:
+        """Return whether an account is being liquidated, and so may not trade."""
+        return account in self._open
+
+    def open_liquidations(self) -> Iterator[Liquidation]:
+        """Yield the liquidations that have not ended, oldest first."""
+        return iter(self._open.values())
+
+    def call_breaches(self, beliefs: Beliefs, now: int) -> None:
+        """Open a liquidation, with a margin call, for every account newly below its requirement."""
+        short = (beliefs.equity < beliefs.maintenance)[: self._margined]
+        for account in np.flatnonzero(short & ~self.written_off[: self._margined]).tolist():
+            if account in self._open:
+                continue
+            shortfall = float(beliefs.maintenance[account] - beliefs.equity[account])
+            chain = self._architecture.chain_of(account)
+            cause = self._log.add(
+                now, "breach", account=account, place=chain, value_usd=shortfall
+            )
+            liquidation = Liquidation(
+                len(self.liquidations), account, chain, cause, now, shortfall
+            )
+            self.liquidations.append(liquidation)
+            self._open[account] = liquidation
+            self._exchange.cancel(account)
+            self._architecture.call(account, liquidation.id, shortfall, cause=cause, now=now)
+
+    def take_events(self, now: int) -> list[CallArrived]:
+        """Act on what came back from the architecture; return the calls that reached traders."""
+        calls = []
+        for event in self._architecture.take_events():
+            liquidation = self.liquidations[event.liquidation]
+            match event:
+                case CallArrived():
+                    if liquidation.called_second is None:
+                        liquidation.called_second = event.second
+                    calls.append(event)
+                case Seized():
+                    self._put_on_sale(liquidation, event, now)
+                case Arrived():
+                    self._receive(liquidation, event)
+        return calls
+
+    def _put_on_sale(self, liquidation: Liquidation, seized: Seized, now: int) -> None:
+        liquidation.first_seized_second = liquidation.first_seized_second or seized.second
+        self.under_way[seized.account] += np.array(seized.units)
+        on_sale = [
+            self.auctions.open(seized, token, now)
+            for token, units in enumerate(seized.units)
+            if units and token != self._cash.token
+        ]
+        if on_sale:
+            self._set_stage(liquidation, Stage.AUCTIONING)
+            self._on_sale[liquidation.id] = on_sale
+            return
+        self._set_stage(liquidation, Stage.RETURNING)
+        micro_dollars = seized.units[self._cash.token]
+        self._architecture.send_home(seized, micro_dollars, cause=liquidation.cause, now=now)
+
+    def sell(self, auction: Auction, units: int, micro_dollars: int, now: int) -> None:
+        """Note that part of an auction was sold."""
+        self.auctions.take(auction, units, micro_dollars, now)
+        self.under_way[auction.seized.account, auction.token] -= units
+        self.under_way[auction.seized.account, self._cash.token] += micro_dollars
+
+    def _receive(self, liquidation: Liquidation, arrived: Arrived) -> None:
+        self.under_way[arrived.account, self._cash.token] -= arrived.micro_dollars
+        liquidation.proceeds += arrived.micro_dollars
+        liquidation.proceeds_second = liquidation.proceeds_second or arrived.second
+        self._log.add(
+            arrived.second,
+            "proceeds",
+            liquidation.cause,
+            account=arrived.account,
+            place=liquidation.chain,
+            value_usd=dollars(arrived.micro_dollars),
+        )
+        self._set_stage(liquidation, Stage.CLOSING)
+
+    @staticmethod
+    def _set_stage(liquidation: Liquidation, stage: Stage) -> None:
+        if liquidation.is_open:
+            liquidation.stage = stage
+
+    def finish_auctions(self, now: int) -> None:
+        """Send home what finished auctions brought, and give back what they did not sell."""
+        for auction in self.auctions.close_finished(now):
+            liquidation = self.liquidations[auction.seized.liquidation]
+            if auction.units_left:
+                liquidation.failed_auctions += 1
+            on_sale = self._on_sale[liquidation.id]
+            if any(item.ended_second is None for item in on_sale):
+                continue
+            del self._on_sale[liquidation.id]
+            seized = auction.seized
+            unsold = [0] * len(seized.units)
+            for item in on_sale:
+                unsold[item.token] = item.units_left
+            if any(unsold):
+                self.under_way[seized.account] -= np.array(unsold)
+                self._architecture.give_back(seized, unsold, cause=liquidation.cause, now=now)
+            micro_dollars = seized.units[self._cash.token] + sum(item.proceeds for item in on_sale)
+            self._set_stage(liquidation, Stage.RETURNING)
+            self._architecture.send_home(
+                seized, micro_dollars, cause=liquidation.cause, now=now
+            )
+
+    def advance(self, beliefs: Beliefs, now: int) -> None:
+        """Take every open liquidation one step further."""
+        for liquidation in list(self._open.values()):
+            if liquidation.stage is Stage.CALLED:
+                self._after_call(liquidation, beliefs, now)
+            closing = liquidation.stage is Stage.CLOSING
+            early = self._rule.close_out == "at_once" and liquidation.stage is not Stage.CALLED
+            if closing or early:
+                self._close_positions(liquidation, beliefs, now)
+            if liquidation.stage is Stage.CLOSING:
+                self._finish_if_flat(liquidation, beliefs, now)
+
+    def _after_call(self, liquidation: Liquidation, beliefs: Beliefs, now: int) -> None:
+        account = liquidation.account
+        if beliefs.equity[account] >= beliefs.maintenance[account]:
+            self._end(liquidation, Outcome.CURED, now)
+        elif now >= liquidation.breach_second + self._rule.grace_seconds:
+            self._seize(liquidation, beliefs, now)
+
+    def _seize(self, liquidation: Liquidation, beliefs: Beliefs, now: int) -> None:
+        """Order a seizure; where nothing is needed or to be had, go straight to closing."""
+        account = liquidation.account
+        target = seizure_target(
+            self._exchange.positions.lots[account],
+            beliefs.marks.value,
+            dollars(int(self._cash.balances[account])),
+            slippage=self._rule.close_slippage,
+            buffer=self._rule.seizure_buffer,
+        )
+        if target <= 0 or beliefs.claim_usd[account] < DUST_USD:
+            liquidation.stage = Stage.CLOSING
+            return
+        liquidation.stage = Stage.SEIZING
+        liquidation.seizures += 1
+        liquidation.first_seizure_second = liquidation.first_seizure_second or now
+        cause = self._log.add(
+            now,
+            "seizure",
+            liquidation.cause,
+            account=account,
+            place=liquidation.chain,
+            value_usd=target,
+        )
+        order = SeizureOrder(account, liquidation.id, target)
+        self._architecture.seize(order, cause=cause, now=now)
+
+    def _close_positions(self, liquidation: Liquidation, beliefs: Beliefs, now: int) -> None:
+        """Trade an account's contracts away: into the book, later to a market maker."""
+        if liquidation.closing_second is None:
+            liquidation.closing_second = now
+        account, marks = liquidation.account, beliefs.marks
+        patience = now - liquidation.closing_second >= self._rule.take_over_seconds
+        lots = self._exchange.positions.lots[account]
+        for instrument in np.flatnonzero(lots).tolist():
+            side = Side.SELL if lots[instrument] > 0 else Side.BUY
+            worst = marks.value[instrument] * (1.0 + side * self._rule.close_slippage)
+            order = Order(
+                account,
+                instrument,
+                side,
+                abs(int(lots[instrument])),
+                self._exchange.ticks(worst),
+            )
+            self._exchange.submit(order, marks.price_usd, TradeKind.CLOSE_OUT)
+            if patience and lots[instrument]:
+                self._take_over(account, instrument, beliefs)
+
+    def _take_over(self, account: int, instrument: int, beliefs: Beliefs) -> None:
+        """Move what the book did not take to the market maker with the most equity."""
+        makers = [maker for maker in self._makers if maker != account]
+        if not makers:
+            return
+        maker = max(makers, key=lambda candidate: (beliefs.equity[candidate], -candidate))
+        left = int(self._exchange.positions.lots[account, instrument])
+        side = Side.SELL if left > 0 else Side.BUY
+        price = beliefs.marks.value[instrument] * (1.0 + side * self._rule.take_over_discount)
+        buyer, seller = (account, maker) if side is Side.BUY else (maker, account)
+        ticks = self._exchange.ticks(price)
+        self._exchange.settle(
+            Trade(instrument, buyer, seller, abs(left), ticks, side, TradeKind.TAKE_OVER)
+        )
+
+    def _finish_if_flat(self, liquidation: Liquidation, beliefs: Beliefs, now: int) -> None:
+        account = liquidation.account
+        if self._exchange.positions.lots[account].any():
+            return
+        if int(self._cash.balances[account]) >= 0:
+            self._end(liquidation, Outcome.CLOSED, now)
+        elif beliefs.claim_usd[account] >= DUST_USD:
+            self._seize(liquidation, beliefs, now)
+        else:
+            self._write_off(liquidation, now)
+
+    def _write_off(self, liquidation: Liquidation, now: int) -> None:
+        """Let the waterfall pay what the account cannot."""
+        use = self._waterfall.pay(liquidation.account)
+        liquidation.bad_debt = use
+        self.written_off[liquidation.account] = use.uncovered > 0
+        self._log.add(
+            now,
+            "bad_debt",
+            liquidation.cause,
+            account=liquidation.account,
+            place=liquidation.chain,
+            value_usd=dollars(use.total),
+        )
+        self._end(liquidation, Outcome.BAD_DEBT, now)
+
+    def _end(self, liquidation: Liquidation, outcome: Outcome, now: int) -> None:
+        liquidation.stage = Stage.ENDED
+        liquidation.outcome = outcome
+        liquidation.ended_second = now
+        del self._open[liquidation.account]

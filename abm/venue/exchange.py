@@ -1,0 +1,222 @@
+"""The options exchange: matches orders by price, then time, and settles what trades."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from abm.ledger import CashBook
+from abm.margin import PositionTable
+from abm.units import MICRO
+from abm.venue.book import OrderBook, Resting
+from abm.venue.orders import Lifetime, Order, Side, Trade, TradeKind
+from abm.venue.quotes import MassQuote, QuoteBoard
+
+
+class Exchange:
+    """Books of every series with the market makers' quotes, and the settlement of trades.
+
+    Matching knows nothing of collateral: whether an account may trade is asked before.
+
+    Parameters
+    ----------
+    positions : PositionTable
+        Updated by every trade.
+    cash : CashBook
+        Premiums move in it at once; the taker's fee goes to ``house``.
+    makers : tuple of int
+        Accounts of the market makers, in the order of the quote board.
+    house : int
+        The venue's own account.
+    levels : int
+        Levels of a ladder.
+    tick_usd : float
+        Dollars in one tick.
+    taker_fee : float
+        Fraction of the underlying's price, for each contract.
+    """
+
+    def __init__(
+        self,
+        positions: PositionTable,
+        cash: CashBook,
+        *,
+        makers: tuple[int, ...],
+        house: int,
+        levels: int,
+        tick_usd: float,
+        taker_fee: float,
+    ) -> None:
+        instruments = positions.lots.shape[1]
+        self.positions = positions
+        self.books = [OrderBook() for _ in range(instruments)]
+        self.quotes = QuoteBoard(len(makers), instruments, levels)
+        self.tick_usd = tick_usd
+        self.trades: list[Trade] = []
+        self._cash = cash
+        self._makers = makers
+        self._maker_of = {account: maker for maker, account in enumerate(makers)}
+        self._house = house
+        self._tick_micro = round(tick_usd * MICRO)
+        self._taker_fee = taker_fee
+        self._sequence = 0
+
+    def submit(self, order: Order, price_usd: float, kind: TradeKind = TradeKind.ORDER) -> int:
+        """Match an order; return the contracts that traded.
+
+        Parameters
+        ----------
+        order : Order
+        price_usd : float
+            Price of the underlying that the venue believes, for the fee.
+        kind : TradeKind
+            Why it is sent.
+        """
+        self._sequence += 1
+        left = order.lots
+        while left:
+            found = self._best_against(order)
+            if found is None:
+                break
+            left -= self._fill(order, found, left, price_usd, kind)
+        if left and order.lifetime is Lifetime.REST:
+            self.books[order.instrument].rest(order, self._sequence, left)
+        return order.lots - left
+
+    def quote(self, maker: int, quote: MassQuote, price_usd: float) -> None:
+        """Replace a maker's ladder; what crosses the book trades first, at the book's prices."""
+        self.quotes.withdraw(maker)
+        account = self._makers[maker]
+        for side, ticks, lots in (
+            (Side.BUY, quote.bid_ticks, quote.bid_lots),
+            (Side.SELL, quote.ask_ticks, quote.ask_lots),
+        ):
+            for instrument, level in self._crossing(side, ticks, lots):
+                wanted = int(lots[instrument, level])
+                limit = int(ticks[instrument, level])
+                order = Order(account, instrument, side, wanted, limit)
+                lots[instrument, level] -= self.submit(order, price_usd)
+        self._sequence += 1
+        self.quotes.replace(maker, quote, self._sequence)
+
+    def _crossing(
+        self, side: Side, ticks: NDArray[np.int64], lots: NDArray[np.int64]
+    ) -> list[tuple[int, int]]:
+        """Return the (instrument, level) pairs of a ladder side that the book can fill."""
+        against = self.quotes.best(Side(-side))
+        for instrument, book in enumerate(self.books):
+            resting = book.best(Side(-side))
+            if resting is not None:
+                limit = resting.order.limit_ticks
+                pick = min if side is Side.BUY else max
+                against[instrument] = pick(int(against[instrument]), limit)
+        live = lots > 0
+        if side is Side.BUY:
+            crossing = live & (ticks >= against[:, np.newaxis])
+        else:
+            crossing = live & (ticks <= against[:, np.newaxis])
+        return [(int(i), int(level)) for i, level in np.argwhere(crossing)]
+
+    def _best_against(self, order: Order) -> Resting | tuple[int, int, int] | None:
+        """Return the resting order, or the (maker, level, ticks) of the quote, to trade with."""
+        side = Side(-order.side)
+        resting = self._resting_against(order, side)
+        quote = self._quote_against(order, side)
+        if resting is None or quote is None:
+            return resting if quote is None else quote
+        better = -order.side * (quote[2] - resting.order.limit_ticks)
+        if better == 0:
+            earlier = int(self.quotes.sequence[quote[0]]) < resting.sequence
+            return quote if earlier else resting
+        return quote if better > 0 else resting
+
+    def _resting_against(self, order: Order, side: Side) -> Resting | None:
+        book = self.books[order.instrument]
+        resting = book.best(side)
+        while resting is not None and resting.order.account == order.account:
+            # Self-trade prevention: the older order goes.
+            resting.lots_left = 0
+            resting = book.best(side)
+        if resting is None or order.side * (order.limit_ticks - resting.order.limit_ticks) < 0:
+            return None
+        return resting
+
+    def _quote_against(self, order: Order, side: Side) -> tuple[int, int, int] | None:
+        lots = self.quotes.lots[side][order.instrument]
+        ticks = self.quotes.ticks[side][order.instrument]
+        makers, levels = np.nonzero(lots)
+        best: tuple[int, int, int, int] | None = None
+        for maker, level in zip(makers.tolist(), levels.tolist(), strict=True):
+            price = int(ticks[maker, level])
+            if order.side * (order.limit_ticks - price) < 0:
+                continue
+            if self._makers[maker] == order.account:
+                continue
+            key = (order.side * price, int(self.quotes.sequence[maker]), maker, level)
+            if best is None or key < best:
+                best = key
+        return None if best is None else (best[2], best[3], order.side * best[0])
+
+    def _fill(
+        self,
+        order: Order,
+        found: Resting | tuple[int, int, int],
+        wanted: int,
+        price_usd: float,
+        kind: TradeKind,
+    ) -> int:
+        """Trade with one counterparty and return the contracts."""
+        if isinstance(found, Resting):
+            lots = min(wanted, found.lots_left)
+            found.lots_left -= lots
+            other, ticks = found.order.account, found.order.limit_ticks
+        else:
+            maker, level, ticks = found
+            available = self.quotes.lots[Side(-order.side)][order.instrument]
+            lots = min(wanted, int(available[maker, level]))
+            available[maker, level] -= lots
+            other = self._makers[maker]
+        buyer, seller = (
+            (order.account, other) if order.side is Side.BUY else (other, order.account)
+        )
+        trade = Trade(order.instrument, buyer, seller, lots, ticks, order.side, kind)
+        self.settle(trade)
+        fee = round(self._taker_fee * price_usd * lots * MICRO)
+        self._cash.move(order.account, self._house, fee)
+        return lots
+
+    def settle(self, trade: Trade) -> None:
+        """Exchange contracts for premium."""
+        self.positions.trade(trade.buyer, trade.seller, trade.instrument, trade.lots)
+        premium = trade.lots * trade.price_ticks * self._tick_micro
+        self._cash.move(trade.buyer, trade.seller, premium)
+        self.trades.append(trade)
+
+    def ticks(self, premium_usd: float) -> int:
+        """Return a premium in whole ticks, at least 1."""
+        return max(round(premium_usd / self.tick_usd), 1)
+
+    def cancel(self, account: int) -> None:
+        """Cancel every resting order of an account."""
+        for book in self.books:
+            book.cancel(account)
+
+    def expire(self, instruments: NDArray[np.int64], payoff_micro: NDArray[np.int64]) -> None:
+        """Settle series in cash and remove them.
+
+        Parameters
+        ----------
+        instruments : ndarray of int64, shape (expiring,)
+        payoff_micro : ndarray of int64, shape (expiring,)
+            Micro-dollars that one contract pays.
+        """
+        self._cash.settle(self.positions.lots[:, instruments] @ payoff_micro)
+        self.positions.expire(instruments)
+        self.quotes.expire(instruments)
+        for instrument in instruments.tolist():
+            self.books[instrument] = OrderBook()
+
+    def depth_lots(self) -> int:
+        """Return all contracts quoted or resting, both sides."""
+        quoted = sum(int(self.quotes.lots[side].sum()) for side in Side)
+        return quoted + sum(book.lots(side) for book in self.books for side in Side)
