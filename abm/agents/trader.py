@@ -67,8 +67,8 @@ def choose_instrument(
     """Return the live series of a drawn expiry and type whose delta is nearest a drawn target."""
     table, marks = view.instruments, view.marks
     alive = marks.alive & (marks.value > view.tick_usd)
-    expiries = np.unique(table.expiry_second[alive])
-    if not len(expiries):
+    expiries = sorted(dict.fromkeys(table.expiry_second[alive].tolist()))
+    if not expiries:
         return None
     expiry = expiries[min(int(draws[0] * len(expiries)), len(expiries) - 1)]
     wants_put = draws[1] < PUT_SHARE[strategy]

@@ -58,6 +58,7 @@ class MessagePassing:
             for chain in place.scenario.chains
             if chain != self._venue and (homes == chain).any()
         }
+        self._local = np.array([chain == self._venue for chain in place.home_chains])
         self._next_report = 0.0
 
     def chain_of(self, account: int) -> str:
@@ -189,10 +190,7 @@ class MessagePassing:
         for chain, accounts in self._accounts_of.items():
             if not self._place.transport.is_halted(chain, now):
                 self._report(accounts, cause=0, now=now)
-        local = np.array(
-            [self._is_local(account) for account in range(len(self._place.home_chains))]
-        )
-        self.claims.as_of_second[local] = now
+        self.claims.as_of_second[self._local] = now
 
     def take_events(self) -> list[CollateralEvent]:
         """Return what happened since the last call, in order."""

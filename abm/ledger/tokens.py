@@ -81,6 +81,11 @@ class TokenLedger:
         view.flags.writeable = False
         return view
 
+    def held_by(self, holders: list[int]) -> NDArray[np.int64]:
+        """Return what some holders have together of each token, shape (tokens,)."""
+        held: NDArray[np.int64] = self._balances[holders].sum(axis=0)
+        return held
+
     def issued(self) -> NDArray[np.int64]:
         """Return what was brought into existence of each token, shape (tokens,)."""
         return self._issued.copy()

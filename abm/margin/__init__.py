@@ -1,8 +1,15 @@
 """What each account owes: pure NumPy, no agents, no files."""
 
-from abm.margin.core import MarginCore, Marks, Requirements, mark_instruments, stress_changes
+from abm.margin.core import (
+    MarginCore,
+    Marks,
+    Requirements,
+    mark_instruments,
+    option_values,
+    stress_changes,
+)
 from abm.margin.grids import GRIDS, StressPoints, span_points
-from abm.margin.haircuts import counted_value, token_prices
+from abm.margin.haircuts import counted_value, token_prices, total_value
 from abm.margin.positions import PositionTable
 
 __all__ = [
@@ -14,7 +21,9 @@ __all__ = [
     "StressPoints",
     "counted_value",
     "mark_instruments",
+    "option_values",
     "span_points",
     "stress_changes",
     "token_prices",
+    "total_value",
 ]

@@ -47,6 +47,27 @@ def counted_value(
     """
     counted = token_prices(tokens, price_usd) * (1.0 - np.array([t.haircut for t in tokens]))
     fresh = np.where(age_seconds > rule.stale_after_seconds, 1.0 - rule.stale_haircut, 1.0)
-    # einsum without optimisation adds in a fixed order, whatever the number of threads.
-    value: NDArray[np.float64] = np.einsum("at,t->a", units, counted) * fresh
+    return total_value(units, counted) * fresh
+
+
+def total_value(units: NDArray[np.int64], unit_usd: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Value token balances.
+
+    Token by token rather than as a matrix product, whose rounding may depend on its threads.
+
+    Parameters
+    ----------
+    units : ndarray of int64, shape (accounts, tokens)
+        Base units.
+    unit_usd : ndarray, shape (tokens,)
+        Dollars for one base unit of each.
+
+    Returns
+    -------
+    ndarray, shape (accounts,)
+        Dollars.
+    """
+    value = np.zeros(len(units))
+    for token, worth in enumerate(unit_usd.tolist()):
+        value += units[:, token] * worth
     return value

@@ -20,11 +20,12 @@ class Haltable:
     """Something that can stand still, with the times at which it did."""
 
     halts: list[tuple[int, int]] = field(default_factory=list)
+    halted_until: int = 0
 
-    @property
-    def halted_until(self) -> int:
-        """Second at which it works again, or 0."""
-        return max((end for _, end in self.halts), default=0)
+    def halt(self, start: int, end: int) -> None:
+        """Stand still from one second to another."""
+        self.halts.append((start, end))
+        self.halted_until = max(self.halted_until, end)
 
     def halted_seconds(self, start: int, end: int) -> int:
         """Return how many seconds of an interval fall into its longest halt."""
@@ -72,6 +73,7 @@ class Transport:
         self._streams = streams
         self._due: list[tuple[int, int, Transit]] = []
         self._repeats: list[tuple[int, int, Message]] = []
+        self._ended: list[Transit] = []
         self._applied: dict[str, dict[int, int]] = defaultdict(dict)
         self._nonces: dict[str, int] = defaultdict(int)
 
@@ -186,15 +188,28 @@ class Transport:
             if due < blocked:
                 heapq.heappush(self._due, (blocked, identifier, transit))
                 continue
-            transit.fate = Fate.DELIVERED
-            transit.end_second = due
-            transit.halted_seconds = self._halted_seconds(transit, due)
+            self._end(transit, Fate.DELIVERED, due)
             seen = self._applied[transit.message.channel]
             if transit.message.nonce not in seen:
                 seen[transit.message.nonce] = identifier
                 transit.applied = True
             delivered.append(transit)
         return delivered
+
+    def _end(self, transit: Transit, fate: Fate, second: int) -> None:
+        """Give a message its one end.
+
+        Raises
+        ------
+        ValueError
+            If it has one already.
+        """
+        if transit.end_second is not None:
+            raise ValueError(f"message {transit.message.id} is {transit.fate} already")
+        transit.fate = fate
+        transit.end_second = second
+        transit.halted_seconds = self._halted_seconds(transit, second)
+        self._ended.append(transit)
 
     def _halted_seconds(self, transit: Transit, end: int) -> int:
         """Return how much of a message's way fell into a halt of its channel or chains."""
@@ -216,14 +231,11 @@ class Transport:
             late = [transit for transit in state.awaiting if transit.expiry_second <= now]
             for transit in late:
                 state.awaiting.remove(transit)
-                transit.fate = Fate.EXPIRED
-                transit.end_second = now
-                transit.halted_seconds = self._halted_seconds(transit, now)
+                self._end(transit, Fate.EXPIRED, now)
             expired += late
         while self._repeats and self._repeats[0][0] <= now:
             _, identifier, message = heapq.heappop(self._repeats)
-            self.transits[identifier].fate = Fate.LOST
-            self.transits[identifier].end_second = now
+            self._end(self.transits[identifier], Fate.LOST, now)
             again = replace(
                 message, id=len(self.transits), sent_second=now, repeat_of=message.id
             )
@@ -232,11 +244,11 @@ class Transport:
 
     def halt_channel(self, channel: str, now: int, until: int) -> None:
         """Stop a channel from now until a second."""
-        self.channels[channel].halts.append((now, until))
+        self.channels[channel].halt(now, until)
 
     def halt_chain(self, chain: str, now: int, until: int) -> None:
         """Stop a chain from now until a second."""
-        self.chains[chain].halts.append((now, until))
+        self.chains[chain].halt(now, until)
 
     def in_flight(self) -> Iterable[Transit]:
         """Yield the messages that have no end yet."""
@@ -247,9 +259,10 @@ class Transport:
         return {name: len(state.awaiting) for name, state in self.channels.items()}
 
     def breaches(self) -> list[str]:
-        """Return a sentence for each message whose end and fate disagree."""
+        """Return a sentence for each message that ended since the last call without its one end."""
+        ended, self._ended = self._ended, []
         return [
             f"message {transit.message.id} is {transit.fate} with end {transit.end_second}"
-            for transit in self.transits[-1_000:]
-            if (transit.fate is Fate.IN_FLIGHT) != (transit.end_second is None)
+            for transit in ended
+            if transit.fate is Fate.IN_FLIGHT or transit.end_second is None
         ]

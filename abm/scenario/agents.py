@@ -62,7 +62,7 @@ class MarketMakers(Table):
     inventory_limit_lots: Annotated[Count, Field(description="Contracts of one series")] = 2_000
     inventory_skew_volatility: Annotated[
         NotNegative, Field(description="Shift of the quote at the inventory limit, in volatility")
-    ] = 0.03
+    ] = 0.0075
     stress_width: Annotated[
         AtLeastOne, Field(description="Widest spread under stress, in multiples of calm")
     ] = 8.0

@@ -21,7 +21,7 @@ from abm.simulation.population import (
     draw_relayers,
     draw_traders,
 )
-from abm.simulation.revaluation import revalue
+from abm.simulation.revaluation import mark, revalue
 from abm.simulation.snapshots import record_accounts, record_step
 from abm.simulation.world import World
 from abm.venue import AuctionHouse, Beliefs, Exchange, LiquidationDesk, Waterfall
@@ -113,6 +113,7 @@ def build_world(scenario: Scenario) -> World:
         log=log,
         recorder=Recorder(),
         makers=makers,
+        collateral_chains=np.array([architecture.chain_of(trader) for trader in range(first_maker)]),
         marks=marks,
         changes=core.changes(marks, 0),
         requirements=Requirements(nothing, np.zeros((accounts, len(core.points))), nothing),
@@ -121,6 +122,7 @@ def build_world(scenario: Scenario) -> World:
     endow(world)
     # Vaults report their opening balances, as if all had been delivered long ago.
     architecture.claims.units[:] = surroundings.vault_balances()
+    mark(world)
     open_positions(world)
     revalue(world)
     record_accounts(world, "start")

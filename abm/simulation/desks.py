@@ -95,7 +95,7 @@ class QuoteDesk:
         return MakerView(
             marks=world.marks,
             seconds_left=np.maximum(world.instruments.expiry_second - world.now, 0),
-            inventory=world.positions.lots[account],
+            inventory=world.positions.row(account),
             free_share=(equity - initial) / equity if equity > 0 else 0.0,
             stress=max(float(world.path.realised[world.step]) / calm, 1.0),
             levels=world.scenario.venue.depth_levels,
@@ -115,17 +115,21 @@ class RelayDesk:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._ready: dict[str, dict[int, Transit]] = {}
+        self._ready: dict[str, dict[int, Pending]] = {}
 
     def collect(self) -> None:
         """Look once for what becomes ready before the next step."""
         world = self._world
         before = world.now + world.scenario.clock.step_seconds
-        self._ready = {
-            channel: {transit.message.id: transit for transit in ready}
-            for channel in world.scenario.channels
-            if (ready := world.transport.ready(channel, before))
-        }
+        self._ready = {}
+        for name, channel in world.scenario.channels.items():
+            if ready := world.transport.ready(name, before):
+                gas = world.transport.gas_usd(channel.destination)
+                self._ready[name] = {item.message.id: self._offer(item, gas) for item in ready}
+
+    def _offer(self, transit: Transit, gas_usd: float) -> Pending:
+        fee = self._world.transport.fee_offered(transit, self._world.now)
+        return Pending(transit.message.id, fee, gas_usd)
 
     def has_work(self, relayer: int) -> bool:
         """Return whether anything waits on a relayer's channels."""
@@ -133,14 +137,11 @@ class RelayDesk:
 
     def pending(self, relayer: int) -> list[Pending]:
         """Return what waits on a relayer's channels."""
-        world = self._world
-        found = []
-        for channel in world.relayers.channels[relayer]:
-            gas = world.transport.gas_usd(world.scenario.channels[channel].destination)
-            for identifier, transit in self._ready.get(channel, {}).items():
-                fee = world.transport.fee_offered(transit, world.now)
-                found.append(Pending(identifier, fee, gas))
-        return found
+        return [
+            item
+            for channel in self._world.relayers.channels[relayer]
+            for item in self._ready.get(channel, {}).values()
+        ]
 
     def is_down(self, relayer: int) -> bool:
         """Return whether a relayer is in an outage."""
@@ -157,18 +158,17 @@ class RelayDesk:
         world = self._world
         transit = world.transport.transits[message]
         channel = transit.message.channel
-        if self._ready[channel].pop(message, None) is None:
+        offer = self._ready.get(channel, {}).pop(message, None)
+        if offer is None:
             return
         if not self._ready[channel]:
             del self._ready[channel]
-        fee = world.transport.fee_offered(transit, world.now)
-        gas = world.transport.gas_usd(world.scenario.channels[channel].destination)
-        world.transport.pick_up(transit, relayer, world.now, fee)
+        world.transport.pick_up(transit, relayer, world.now, offer.fee_usd)
         token, holders = world.cash.token, world.holders
         wallet = holders.relayer + relayer
-        paid = min(round(fee * MICRO), world.ledger.balance(holders.treasury, token))
+        paid = min(round(offer.fee_usd * MICRO), world.ledger.balance(holders.treasury, token))
         world.ledger.transfer(holders.treasury, wallet, token, paid)
-        burnt = min(round(gas * MICRO), world.ledger.balance(wallet, token))
+        burnt = min(round(offer.gas_usd * MICRO), world.ledger.balance(wallet, token))
         world.ledger.transfer(wallet, holders.outside, token, burnt)
 
 

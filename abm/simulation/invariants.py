@@ -30,12 +30,7 @@ def check_invariants(world: World) -> None:
 def _under_way_breaches(world: World) -> list[str]:
     """Compare what the desk says is under way with what auctions and escrows really hold."""
     places = [*world.holders.auction.values(), *world.holders.escrow.values()]
-    held = np.array(
-        [
-            [world.ledger.balance(place, token) for token in range(len(world.ledger.tokens))]
-            for place in places
-        ]
-    ).sum(axis=0)
+    held = world.ledger.held_by(places)
     noted = world.desk.under_way.sum(axis=0)
     return [
         f"{token}: auctions and escrows hold {there} base units, {said} are noted as under way"

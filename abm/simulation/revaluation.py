@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from abm.margin import Marks, counted_value, mark_instruments, token_prices
+from abm.margin import (
+    Marks,
+    counted_value,
+    mark_instruments,
+    option_values,
+    token_prices,
+    total_value,
+)
 from abm.simulation.world import World
 from abm.units import MICRO
 from abm.venue import Beliefs
@@ -23,11 +30,15 @@ def believed_marks(world: World) -> Marks:
     )
 
 
-def revalue(world: World) -> None:
-    """Recompute requirements and believed equity of all accounts."""
-    scenario = world.scenario
+def mark(world: World) -> None:
+    """Take over the marks, and their stressed changes, of what is published at this step."""
     world.marks = believed_marks(world)
     world.changes = world.core.changes(world.marks, world.now)
+
+
+def revalue(world: World) -> None:
+    """Recompute requirements and believed equity of all accounts at the step's marks."""
+    scenario = world.scenario
     world.requirements = world.core.requirements(world.positions, world.marks, world.changes)
     tokens = list(scenario.tokens.values())
     claims = world.architecture.claims
@@ -43,7 +54,7 @@ def revalue(world: World) -> None:
         marks=world.marks,
         equity=cash + world.requirements.position_value + counted,
         maintenance=world.requirements.maintenance,
-        claim_usd=np.einsum("at,t->a", claims.units, token_prices(tokens, world.marks.price_usd)),
+        claim_usd=total_value(claims.units, token_prices(tokens, world.marks.price_usd)),
     )
 
 
@@ -57,14 +68,14 @@ def true_equity(world: World) -> NDArray[np.float64]:
     """
     scenario = world.scenario
     level = float(world.path.level[world.step])
-    marks = mark_instruments(
+    value = option_values(
         world.instruments, world.price_usd, level, world.now, scenario.market.volatility
     )
     prices = token_prices(list(scenario.tokens.values()), world.price_usd)
     accounts = len(world.cash.balances)
     vaults = world.ledger.block(world.holders.vault, accounts) + world.desk.under_way
-    positions = world.positions.sparse() @ marks.value
+    positions = world.positions.sparse() @ value
     equity: NDArray[np.float64] = (
-        world.cash.balances / MICRO + positions + np.einsum("at,t->a", vaults, prices)
+        world.cash.balances / MICRO + positions + total_value(vaults, prices)
     )
     return equity

@@ -15,16 +15,20 @@ from abm.venue import Order
 def settle_intents(world: World) -> None:
     """Apply what agents asked of the exchange, in the order of asking, and clear it."""
     venue_stands_still = world.transport.is_halted(world.scenario.venue.chain, world.now)
+    if venue_stands_still:
+        world.intents.trading.clear()
+        return
+    # Cancels go first, as real venues order them: otherwise the first maker to see a new price
+    # would trade against the others' old ones, of the same minute.
     for intent in world.intents.trading:
-        if venue_stands_still:
-            break
+        if not isinstance(intent, Order):
+            world.exchange.quotes.withdraw(intent[0])
+    for intent in world.intents.trading:
         if isinstance(intent, Order):
             _settle_order(world, intent)
         else:
             maker, quote = intent
-            if quote is None or world.desk.is_open(world.makers[maker]):
-                world.exchange.quotes.withdraw(maker)
-            else:
+            if quote is not None and not world.desk.is_open(world.makers[maker]):
                 world.exchange.quote(maker, quote, world.marks.price_usd)
     world.intents.trading.clear()
 
@@ -35,7 +39,7 @@ def _settle_order(world: World, order: Order) -> None:
     if not world.marks.alive[instrument] or world.desk.is_open(account):
         return
     signed = order.side * order.lots
-    row = world.positions.lots[account]
+    row = world.positions.row(account)
     short = -int(np.minimum(row, 0).sum())
     before, after = int(row[instrument]), int(row[instrument]) + signed
     short_after = short - max(-before, 0) + max(-after, 0)
@@ -64,7 +68,7 @@ def expire_series(world: World) -> None:
         return
     window = world.scenario.market.settlement_average_seconds / world.scenario.clock.step_seconds
     average = float(np.mean(world.published_history[-max(int(window), 1) :]))
-    payoff = np.rint(world.instruments.payoff(average)[expiring] * MICRO).astype(np.int64)
+    payoff = np.rint(world.instruments.payoff(average) * MICRO).astype(np.int64)
     world.exchange.expire(expiring, payoff)
     world.log.add(now, "expiry", value_usd=average)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from abm.margin import token_prices
+from abm.margin import token_prices, total_value
 from abm.simulation.revaluation import true_equity
 from abm.simulation.world import World
 from abm.units import MICRO, dollars
@@ -24,9 +24,7 @@ def record_step(world: World) -> None:
     margined = slice(0, world.house)
     owed = np.minimum(equity[margined], 0.0)
     shortfall = -float(owed[~world.desk.written_off[margined]].sum())
-    bad_debt = dollars(
-        sum(item.bad_debt.total for item in world.desk.liquidations if item.bad_debt is not None)
-    )
+    bad_debt = dollars(world.waterfall.paid.total)
     published = world.board[world.scenario.venue.chain]
     backlog = world.transport.backlog()
     world.recorder.add(
@@ -46,7 +44,7 @@ def record_step(world: World) -> None:
         bad_debt + shortfall,
         float((world.beliefs.equity - equity)[margined].sum()),
         dollars(world.waterfall.fund()),
-        sum(1 for _ in world.desk.open_liquidations()),
+        world.desk.open_count,
         sum(backlog.values()),
     )
     for trade in world.exchange.trades[world.trades_recorded :]:
@@ -81,11 +79,11 @@ def _record_chains(world: World) -> None:
     now = world.now
     traders = len(world.traders)
     prices = token_prices(list(world.scenario.tokens.values()), world.price_usd)
-    vaults = np.einsum("at,t->a", world.ledger.block(world.holders.vault, traders), prices)
+    vaults = total_value(world.ledger.block(world.holders.vault, traders), prices)
     claims = world.architecture.claims
-    claimed = np.einsum("at,t->a", claims.units[:traders], prices)
+    claimed = total_value(claims.units[:traders], prices)
     ages = now - claims.as_of_second[:traders]
-    stand = np.array([world.architecture.chain_of(account) for account in range(traders)])
+    stand = world.collateral_chains
     for name in world.scenario.chains:
         there = stand == name
         round_ = world.board[name]
@@ -131,8 +129,8 @@ def record_accounts(world: World, moment: str) -> None:
     equity = true_equity(world)
     accounts = len(world.cash.balances)
     prices = token_prices(list(world.scenario.tokens.values()), world.price_usd)
-    vault = np.einsum("at,t->a", world.ledger.block(world.holders.vault, accounts), prices)
-    wallet = np.einsum("at,t->a", world.ledger.block(world.holders.wallet, accounts), prices)
+    vault = total_value(world.ledger.block(world.holders.vault, accounts), prices)
+    wallet = total_value(world.ledger.block(world.holders.wallet, accounts), prices)
     for account in range(accounts):
         trader = account < len(world.traders)
         kind = "house" if account == world.house else "market_maker"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from abm.simulation.decisions import decide
 from abm.simulation.invariants import check_invariants
 from abm.simulation.liquidations import deliver_messages, liquidate
-from abm.simulation.revaluation import believed_marks, revalue
+from abm.simulation.revaluation import mark, revalue
 from abm.simulation.settlement import expire_series, settle_intents
 from abm.simulation.shocks import apply_shocks
 from abm.simulation.snapshots import record_step
@@ -25,7 +25,7 @@ def advance(model: OptionsMarket) -> None:
     for oracle in model.oracles:  # 4
         oracle.step()
     expire_series(world)
-    world.marks = believed_marks(world)
+    mark(world)
     decide(model)  # 5
     settle_intents(world)  # 6
     revalue(world)  # 7

@@ -95,6 +95,7 @@ class World:
     log: EventLog
     recorder: Recorder
     makers: tuple[int, ...]
+    collateral_chains: NDArray[np.str_]
 
     marks: Marks
     changes: NDArray[np.float64]

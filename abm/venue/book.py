@@ -23,12 +23,18 @@ class OrderBook:
 
     Prices are integer ticks. Each side keeps a heap of its prices and a queue at each price; a
     price whose queue ran empty is dropped when it comes to the top.
+
+    Attributes
+    ----------
+    lots : dict of Side to int
+        Contracts resting on either side.
     """
 
     def __init__(self) -> None:
         self._queues: dict[Side, dict[int, deque[Resting]]] = {Side.BUY: {}, Side.SELL: {}}
         self._heaps: dict[Side, list[int]] = {Side.BUY: [], Side.SELL: []}
         self._by_account: dict[int, list[Resting]] = {}
+        self.lots: dict[Side, int] = {Side.BUY: 0, Side.SELL: 0}
 
     def rest(self, order: Order, sequence: int, lots: int) -> None:
         """Add the remainder of an order behind all others at its price."""
@@ -37,6 +43,7 @@ class OrderBook:
             queues[order.limit_ticks] = deque()
             heapq.heappush(self._heaps[order.side], -order.side * order.limit_ticks)
         resting = Resting(order, sequence, lots)
+        self.lots[order.side] += lots
         queues[order.limit_ticks].append(resting)
         self._by_account.setdefault(order.account, []).append(resting)
 
@@ -55,9 +62,9 @@ class OrderBook:
     def cancel(self, account: int) -> None:
         """Cancel every order of an account."""
         for resting in self._by_account.pop(account, []):
-            resting.lots_left = 0
+            self.take(resting, resting.lots_left)
 
-    def lots(self, side: Side) -> int:
-        """Return the contracts resting on a side."""
-        queues = self._queues[side].values()
-        return sum(resting.lots_left for queue in queues for resting in queue)
+    def take(self, resting: Resting, lots: int) -> None:
+        """Remove contracts of a resting order, because they traded or were cancelled."""
+        resting.lots_left -= lots
+        self.lots[resting.order.side] -= lots

@@ -108,6 +108,11 @@ class LiquidationDesk:
         """Return whether an account is being liquidated, and so may not trade."""
         return account in self._open
 
+    @property
+    def open_count(self) -> int:
+        """Number of liquidations that have not ended."""
+        return len(self._open)
+
     def open_liquidations(self) -> Iterator[Liquidation]:
         """Yield the liquidations that have not ended, oldest first."""
         return iter(self._open.values())
@@ -234,7 +239,7 @@ class LiquidationDesk:
         """Order a seizure; where nothing is needed or to be had, go straight to closing."""
         account = liquidation.account
         target = seizure_target(
-            self._exchange.positions.lots[account],
+            self._exchange.positions.row(account),
             beliefs.marks.value,
             dollars(int(self._cash.balances[account])),
             slippage=self._rule.close_slippage,
@@ -263,39 +268,41 @@ class LiquidationDesk:
             liquidation.closing_second = now
         account, marks = liquidation.account, beliefs.marks
         patience = now - liquidation.closing_second >= self._rule.take_over_seconds
-        lots = self._exchange.positions.lots[account]
-        for instrument in np.flatnonzero(lots).tolist():
-            side = Side.SELL if lots[instrument] > 0 else Side.BUY
+        row = self._exchange.positions.row(account).tolist()
+        for instrument, held in enumerate(row):
+            if held == 0:
+                continue
+            side = Side.SELL if held > 0 else Side.BUY
             worst = marks.value[instrument] * (1.0 + side * self._rule.close_slippage)
             order = Order(
                 account,
                 instrument,
                 side,
-                abs(int(lots[instrument])),
+                abs(held),
                 self._exchange.ticks(worst),
             )
-            self._exchange.submit(order, marks.price_usd, TradeKind.CLOSE_OUT)
-            if patience and lots[instrument]:
-                self._take_over(account, instrument, beliefs)
+            left = abs(held) - self._exchange.submit(order, marks.price_usd, TradeKind.CLOSE_OUT)
+            if patience and left:
+                self._take_over(account, instrument, side, left, beliefs)
 
-    def _take_over(self, account: int, instrument: int, beliefs: Beliefs) -> None:
+    def _take_over(
+        self, account: int, instrument: int, side: Side, lots: int, beliefs: Beliefs
+    ) -> None:
         """Move what the book did not take to the market maker with the most equity."""
         makers = [maker for maker in self._makers if maker != account]
         if not makers:
             return
         maker = max(makers, key=lambda candidate: (beliefs.equity[candidate], -candidate))
-        left = int(self._exchange.positions.lots[account, instrument])
-        side = Side.SELL if left > 0 else Side.BUY
         price = beliefs.marks.value[instrument] * (1.0 + side * self._rule.take_over_discount)
         buyer, seller = (account, maker) if side is Side.BUY else (maker, account)
         ticks = self._exchange.ticks(price)
         self._exchange.settle(
-            Trade(instrument, buyer, seller, abs(left), ticks, side, TradeKind.TAKE_OVER)
+            Trade(instrument, buyer, seller, lots, ticks, side, TradeKind.TAKE_OVER)
         )
 
     def _finish_if_flat(self, liquidation: Liquidation, beliefs: Beliefs, now: int) -> None:
         account = liquidation.account
-        if self._exchange.positions.lots[account].any():
+        if self._exchange.positions.row(account).any():
             return
         if int(self._cash.balances[account]) >= 0:
             self._end(liquidation, Outcome.CLOSED, now)

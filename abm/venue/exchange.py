@@ -10,7 +10,7 @@ from abm.margin import PositionTable
 from abm.units import MICRO
 from abm.venue.book import OrderBook, Resting
 from abm.venue.orders import Lifetime, Order, Side, Trade, TradeKind
-from abm.venue.quotes import MassQuote, QuoteBoard
+from abm.venue.quotes import NO_ASK, NO_BID, MassQuote, QuoteBoard
 
 
 class Exchange:
@@ -47,7 +47,7 @@ class Exchange:
         tick_usd: float,
         taker_fee: float,
     ) -> None:
-        instruments = positions.lots.shape[1]
+        instruments = positions.shape[1]
         self.positions = positions
         self.books = [OrderBook() for _ in range(instruments)]
         self.quotes = QuoteBoard(len(makers), instruments, levels)
@@ -60,6 +60,8 @@ class Exchange:
         self._tick_micro = round(tick_usd * MICRO)
         self._taker_fee = taker_fee
         self._sequence = 0
+        # Series in which an order ever rested, as a dictionary to keep their order.
+        self._with_orders: dict[int, None] = {}
 
     def submit(self, order: Order, price_usd: float, kind: TradeKind = TradeKind.ORDER) -> int:
         """Match an order; return the contracts that traded.
@@ -81,6 +83,7 @@ class Exchange:
             left -= self._fill(order, found, left, price_usd, kind)
         if left and order.lifetime is Lifetime.REST:
             self.books[order.instrument].rest(order, self._sequence, left)
+            self._with_orders[order.instrument] = None
         return order.lots - left
 
     def quote(self, maker: int, quote: MassQuote, price_usd: float) -> None:
@@ -103,23 +106,27 @@ class Exchange:
         self, side: Side, ticks: NDArray[np.int64], lots: NDArray[np.int64]
     ) -> list[tuple[int, int]]:
         """Return the (instrument, level) pairs of a ladder side that the book can fill."""
-        against = self.quotes.best(Side(-side))
-        for instrument, book in enumerate(self.books):
-            resting = book.best(Side(-side))
-            if resting is not None:
-                limit = resting.order.limit_ticks
-                pick = min if side is Side.BUY else max
-                against[instrument] = pick(int(against[instrument]), limit)
-        live = lots > 0
+        best = self.quotes.best(side.opposite), self._best_resting(side.opposite)
         if side is Side.BUY:
-            crossing = live & (ticks >= against[:, np.newaxis])
+            crossing = ticks >= np.minimum(*best)[:, np.newaxis]
         else:
-            crossing = live & (ticks <= against[:, np.newaxis])
+            crossing = ticks <= np.maximum(*best)[:, np.newaxis]
+        crossing &= lots > 0
         return [(int(i), int(level)) for i, level in np.argwhere(crossing)]
+
+    def _best_resting(self, side: Side) -> NDArray[np.int64]:
+        """Return the best resting premium of each series in ticks, as `QuoteBoard.best` does."""
+        nothing = NO_BID if side is Side.BUY else NO_ASK
+        best = np.full(len(self.books), nothing, dtype=np.int64)
+        for instrument in self._with_orders:
+            resting = self.books[instrument].best(side)
+            if resting is not None:
+                best[instrument] = resting.order.limit_ticks
+        return best
 
     def _best_against(self, order: Order) -> Resting | tuple[int, int, int] | None:
         """Return the resting order, or the (maker, level, ticks) of the quote, to trade with."""
-        side = Side(-order.side)
+        side = order.side.opposite
         resting = self._resting_against(order, side)
         quote = self._quote_against(order, side)
         if resting is None or quote is None:
@@ -135,27 +142,20 @@ class Exchange:
         resting = book.best(side)
         while resting is not None and resting.order.account == order.account:
             # Self-trade prevention: the older order goes.
-            resting.lots_left = 0
+            book.take(resting, resting.lots_left)
             resting = book.best(side)
         if resting is None or order.side * (order.limit_ticks - resting.order.limit_ticks) < 0:
             return None
         return resting
 
     def _quote_against(self, order: Order, side: Side) -> tuple[int, int, int] | None:
-        lots = self.quotes.lots[side][order.instrument]
-        ticks = self.quotes.ticks[side][order.instrument]
-        makers, levels = np.nonzero(lots)
-        best: tuple[int, int, int, int] | None = None
-        for maker, level in zip(makers.tolist(), levels.tolist(), strict=True):
-            price = int(ticks[maker, level])
-            if order.side * (order.limit_ticks - price) < 0:
-                continue
-            if self._makers[maker] == order.account:
-                continue
-            key = (order.side * price, int(self.quotes.sequence[maker]), maker, level)
-            if best is None or key < best:
-                best = key
-        return None if best is None else (best[2], best[3], order.side * best[0])
+        for price, _, maker, level in self.quotes.ranked(side, order.instrument):
+            if order.side * order.limit_ticks < price:
+                return None
+            live = self.quotes.lots[side][order.instrument, maker, level] > 0
+            if live and self._makers[maker] != order.account:
+                return maker, level, order.side * price
+        return None
 
     def _fill(
         self,
@@ -168,11 +168,11 @@ class Exchange:
         """Trade with one counterparty and return the contracts."""
         if isinstance(found, Resting):
             lots = min(wanted, found.lots_left)
-            found.lots_left -= lots
+            self.books[order.instrument].take(found, lots)
             other, ticks = found.order.account, found.order.limit_ticks
         else:
             maker, level, ticks = found
-            available = self.quotes.lots[Side(-order.side)][order.instrument]
+            available = self.quotes.lots[order.side.opposite][order.instrument]
             lots = min(wanted, int(available[maker, level]))
             available[maker, level] -= lots
             other = self._makers[maker]
@@ -207,16 +207,19 @@ class Exchange:
         Parameters
         ----------
         instruments : ndarray of int64, shape (expiring,)
-        payoff_micro : ndarray of int64, shape (expiring,)
-            Micro-dollars that one contract pays.
+        payoff_micro : ndarray of int64, shape (instruments,)
+            Micro-dollars that one contract of each series pays; only the expiring ones are read.
         """
-        self._cash.settle(self.positions.lots[:, instruments] @ payoff_micro)
+        expiring = np.zeros_like(payoff_micro)
+        expiring[instruments] = payoff_micro[instruments]
+        self._cash.settle(self.positions.settle(expiring))
         self.positions.expire(instruments)
         self.quotes.expire(instruments)
         for instrument in instruments.tolist():
             self.books[instrument] = OrderBook()
+            self._with_orders.pop(instrument, None)
 
     def depth_lots(self) -> int:
         """Return all contracts quoted or resting, both sides."""
         quoted = sum(int(self.quotes.lots[side].sum()) for side in Side)
-        return quoted + sum(book.lots(side) for book in self.books for side in Side)
+        return quoted + sum(sum(book.lots.values()) for book in self.books)

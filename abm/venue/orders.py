@@ -12,6 +12,11 @@ class Side(IntEnum):
     BUY = 1
     SELL = -1
 
+    @property
+    def opposite(self) -> Side:
+        """The other side."""
+        return Side.SELL if self is Side.BUY else Side.BUY
+
 
 class Lifetime(StrEnum):
     """What happens to the part of an order that does not trade at once."""

@@ -10,6 +10,10 @@ from numpy.typing import NDArray
 from abm.venue.orders import Side
 
 
+NO_BID = 0
+NO_ASK = int(np.iinfo(np.int64).max)
+
+
 @dataclass(frozen=True)
 class MassQuote:
     """A market maker's whole ladder.
@@ -49,6 +53,32 @@ class QuoteBoard:
         self.ticks = {side: np.zeros(shape, dtype=np.int64) for side in Side}
         self.lots = {side: np.zeros(shape, dtype=np.int64) for side in Side}
         self.sequence = np.zeros(makers, dtype=np.int64)
+        self._ranked: dict[tuple[Side, int], list[tuple[int, int, int, int]]] = {}
+
+    def ranked(self, side: Side, instrument: int) -> list[tuple[int, int, int, int]]:
+        """Return the quotes on a side of a series in the order in which they trade.
+
+        Returns
+        -------
+        list of tuple
+            Premium in ticks (negative for bids, so that lower comes first), sequence, maker and
+            level; entries that traded since may have no contracts left.
+        """
+        key = (side, instrument)
+        if key not in self._ranked:
+            makers, levels = np.nonzero(self.lots[side][instrument])
+            prices = -side * self.ticks[side][instrument, makers, levels]
+            sequences = self.sequence[makers]
+            self._ranked[key] = sorted(
+                zip(
+                    prices.tolist(),
+                    sequences.tolist(),
+                    makers.tolist(),
+                    levels.tolist(),
+                    strict=True,
+                )
+            )
+        return self._ranked[key]
 
     def replace(self, maker: int, quote: MassQuote, sequence: int) -> None:
         """Replace a maker's ladder."""
@@ -57,16 +87,19 @@ class QuoteBoard:
         self.lots[Side.BUY][:, maker] = quote.bid_lots
         self.lots[Side.SELL][:, maker] = quote.ask_lots
         self.sequence[maker] = sequence
+        self._ranked.clear()
 
     def withdraw(self, maker: int) -> None:
         """Take a maker's quotes away."""
         for side in Side:
             self.lots[side][:, maker] = 0
+        self._ranked.clear()
 
     def expire(self, instruments: NDArray[np.int64]) -> None:
         """Take the quotes on some series away."""
         for side in Side:
             self.lots[side][instruments] = 0
+        self._ranked.clear()
 
     def best(self, side: Side) -> NDArray[np.int64]:
         """Return the best quoted premium of each series in ticks; see `quoted` for its validity.
@@ -74,14 +107,13 @@ class QuoteBoard:
         Returns
         -------
         ndarray of int64, shape (instruments,)
-            The highest bid or the lowest ask; 0 or a huge number where nothing is quoted.
+            The highest bid or the lowest ask; `NO_BID` or `NO_ASK` where nothing is quoted.
         """
         live = self.lots[side] > 0
         if side is Side.BUY:
-            best: NDArray[np.int64] = np.where(live, self.ticks[side], 0).max(axis=(1, 2))
+            best: NDArray[np.int64] = np.where(live, self.ticks[side], NO_BID).max(axis=(1, 2))
             return best
-        huge = np.iinfo(np.int64).max
-        best = np.where(live, self.ticks[side], huge).min(axis=(1, 2))
+        best = np.where(live, self.ticks[side], NO_ASK).min(axis=(1, 2))
         return best
 
     def quoted(self, side: Side) -> NDArray[np.bool_]:

@@ -56,6 +56,14 @@ class WaterfallUse:
         """The whole loss."""
         return self.fund + self.socialised + self.uncovered
 
+    def plus(self, other: WaterfallUse) -> WaterfallUse:
+        """Return the layers' use for two losses together."""
+        return WaterfallUse(
+            self.fund + other.fund,
+            self.socialised + other.socialised,
+            self.uncovered + other.uncovered,
+        )
+
 
 class Waterfall:
     """The layers of one venue, in order.
@@ -64,12 +72,18 @@ class Waterfall:
     ----------
     ledger, cash, holders : TokenLedger, CashBook, Holders
         The fund's tokens and the accounts' cash.
+
+    Attributes
+    ----------
+    paid : WaterfallUse
+        All losses so far.
     """
 
     def __init__(self, ledger: TokenLedger, cash: CashBook, holders: Holders) -> None:
         self._ledger = ledger
         self._cash = cash
         self._holders = holders
+        self.paid = WaterfallUse(0, 0, 0)
 
     def fund(self) -> int:
         """Return what the insurance fund holds, in micro-dollars."""
@@ -90,4 +104,6 @@ class Waterfall:
         cuts = -share_out(socialised, positive)
         cuts[account] += socialised
         self._cash.settle(cuts)
-        return WaterfallUse(from_fund, socialised, rest - socialised)
+        use = WaterfallUse(from_fund, socialised, rest - socialised)
+        self.paid = self.paid.plus(use)
+        return use
