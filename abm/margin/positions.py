@@ -22,9 +22,12 @@ class PositionTable:
 
     def __init__(self, accounts: int, instruments: int) -> None:
         self.shape = (accounts, instruments)
-        # One entry for each position: account * instruments + instrument, in rising order.
-        self._keys = np.zeros(0, dtype=np.int64)
+        # One entry for each position, sorted by account, then by instrument.
+        self._account = np.zeros(0, dtype=np.int64)
+        self._instrument = np.zeros(0, dtype=np.int64)
         self._lots = np.zeros(0, dtype=np.int64)
+        # First entry of every account, and one more for the end.
+        self._starts = np.zeros(accounts + 1, dtype=np.int64)
         self._hot: dict[int, NDArray[np.int64]] = {}
         self._matrix: csr_array | None = None
 
@@ -37,10 +40,9 @@ class PositionTable:
     def _row(self, account: int) -> NDArray[np.int64]:
         if account in self._hot:
             return self._hot[account]
-        instruments = self.shape[1]
-        start, stop = self._keys.searchsorted([account * instruments, (account + 1) * instruments])
-        row = np.zeros(instruments, dtype=np.int64)
-        row[self._keys[start:stop] - account * instruments] = self._lots[start:stop]
+        start, stop = int(self._starts[account]), int(self._starts[account + 1])
+        row = np.zeros(self.shape[1], dtype=np.int64)
+        row[self._instrument[start:stop]] = self._lots[start:stop]
         return row
 
     def trade(self, buyer: int, seller: int, instrument: int, lots: int) -> None:
@@ -54,39 +56,50 @@ class PositionTable:
     def expire(self, instruments: NDArray[np.int64]) -> None:
         """Remove all positions in these series."""
         self._merge()
-        keep = ~np.isin(self._keys % self.shape[1], instruments)
-        self._keys, self._lots = self._keys[keep], self._lots[keep]
+        keep = ~np.isin(self._instrument, instruments)
+        self._take_over(self._account[keep], self._instrument[keep], self._lots[keep])
+
+    def _take_over(
+        self,
+        account: NDArray[np.int64],
+        instrument: NDArray[np.int64],
+        lots: NDArray[np.int64],
+    ) -> None:
+        self._account, self._instrument, self._lots = account, instrument, lots
+        self._starts = account.searchsorted(np.arange(self.shape[0] + 1))
         self._matrix = None
 
     def _merge(self) -> None:
         """Put the rows that traded back into the sorted table."""
         if not self._hot:
             return
-        instruments = self.shape[1]
-        accounts = np.array(sorted(self._hot), dtype=np.int64)
-        rows = np.array([self._hot[account] for account in accounts.tolist()])
+        accounts = sorted(self._hot)
+        rows = np.array([self._hot[account] for account in accounts])
         row, instrument = np.nonzero(rows)
-        keys = accounts[row] * instruments + instrument
-        cold = ~np.isin(self._keys // instruments, accounts)
-        joined = np.concatenate([self._keys[cold], keys])
-        lots = np.concatenate([self._lots[cold], rows[row, instrument]])
-        order = np.argsort(joined, kind="stable")
-        self._keys, self._lots = joined[order], lots[order]
+        is_hot = np.zeros(self.shape[0], dtype=np.bool_)
+        is_hot[accounts] = True
+        cold = ~is_hot[self._account]
+        account = np.concatenate([self._account[cold], np.array(accounts)[row]])
+        # Sorted runs: the stable sort merges them, and keeps instruments in order.
+        order = np.argsort(account, kind="stable")
+        self._take_over(
+            account[order],
+            np.concatenate([self._instrument[cold], instrument])[order],
+            np.concatenate([self._lots[cold], rows[row, instrument]])[order],
+        )
         self._hot = {}
 
     def entries(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """Return account, instrument and contracts of every position, sorted by account."""
         self._merge()
-        account, instrument = np.divmod(self._keys, self.shape[1])
-        return account, instrument, self._lots
+        return self._account, self._instrument, self._lots
 
     def sparse(self) -> csr_array:
         """Return the positions as a sparse float64 matrix, shape (accounts, instruments)."""
         if self._matrix is None:
-            account, instrument, lots = self.entries()
-            starts = account.searchsorted(np.arange(self.shape[0] + 1))
+            _, instrument, lots = self.entries()
             self._matrix = csr_array(
-                (lots.astype(np.float64), instrument, starts), shape=self.shape
+                (lots.astype(np.float64), instrument, self._starts), shape=self.shape
             )
         return self._matrix
 

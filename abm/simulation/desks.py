@@ -79,7 +79,7 @@ class QuoteDesk:
         """Return whether the price, the inventory or the clock asks for a new ladder."""
         world = self._world
         last = world.quoted_price.get(maker)
-        if last is None:
+        if last is None or world.exchange.quotes.traded[maker]:
             return True
         moved = abs(world.marks.price_usd / last - 1.0)
         age = (world.step - world.quoted_step[maker]) * world.scenario.clock.step_seconds

@@ -152,8 +152,7 @@ class Exchange:
         for price, _, maker, level in self.quotes.ranked(side, order.instrument):
             if order.side * order.limit_ticks < price:
                 return None
-            live = self.quotes.lots[side][order.instrument, maker, level] > 0
-            if live and self._makers[maker] != order.account:
+            if self._makers[maker] != order.account:
                 return maker, level, order.side * price
         return None
 
@@ -172,9 +171,8 @@ class Exchange:
             other, ticks = found.order.account, found.order.limit_ticks
         else:
             maker, level, ticks = found
-            available = self.quotes.lots[order.side.opposite][order.instrument]
-            lots = min(wanted, int(available[maker, level]))
-            available[maker, level] -= lots
+            side = order.side.opposite
+            lots = self.quotes.take(side, order.instrument, maker, level, wanted)
             other = self._makers[maker]
         buyer, seller = (
             (order.account, other) if order.side is Side.BUY else (other, order.account)

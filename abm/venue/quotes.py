@@ -46,6 +46,8 @@ class QuoteBoard:
         Premiums and remaining contracts of either side.
     sequence : ndarray of int64, shape (makers,)
         When each maker quoted last, in the exchange's order of arrival.
+    traded : ndarray of bool, shape (makers,)
+        Makers whose quotes traded since they quoted last.
     """
 
     def __init__(self, makers: int, instruments: int, levels: int) -> None:
@@ -53,6 +55,7 @@ class QuoteBoard:
         self.ticks = {side: np.zeros(shape, dtype=np.int64) for side in Side}
         self.lots = {side: np.zeros(shape, dtype=np.int64) for side in Side}
         self.sequence = np.zeros(makers, dtype=np.int64)
+        self.traded = np.zeros(makers, dtype=np.bool_)
         self._ranked: dict[tuple[Side, int], list[tuple[int, int, int, int]]] = {}
 
     def ranked(self, side: Side, instrument: int) -> list[tuple[int, int, int, int]]:
@@ -62,7 +65,7 @@ class QuoteBoard:
         -------
         list of tuple
             Premium in ticks (negative for bids, so that lower comes first), sequence, maker and
-            level; entries that traded since may have no contracts left.
+            level, each with contracts left.
         """
         key = (side, instrument)
         if key not in self._ranked:
@@ -80,6 +83,18 @@ class QuoteBoard:
             )
         return self._ranked[key]
 
+    def take(self, side: Side, instrument: int, maker: int, level: int, wanted: int) -> int:
+        """Remove up to ``wanted`` contracts of one quote and return how many."""
+        lots = self.lots[side]
+        available = int(lots[instrument, maker, level])
+        taken = min(wanted, available)
+        lots[instrument, maker, level] = available - taken
+        self.traded[maker] = True
+        if taken == available:
+            ranked = self.ranked(side, instrument)
+            ranked[:] = [entry for entry in ranked if entry[2:] != (maker, level)]
+        return taken
+
     def replace(self, maker: int, quote: MassQuote, sequence: int) -> None:
         """Replace a maker's ladder."""
         self.ticks[Side.BUY][:, maker] = quote.bid_ticks
@@ -87,6 +102,7 @@ class QuoteBoard:
         self.lots[Side.BUY][:, maker] = quote.bid_lots
         self.lots[Side.SELL][:, maker] = quote.ask_lots
         self.sequence[maker] = sequence
+        self.traded[maker] = False
         self._ranked.clear()
 
     def withdraw(self, maker: int) -> None:
