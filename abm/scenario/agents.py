@@ -80,7 +80,7 @@ class Relayers(Table):
     count: Annotated[Count, Field(description="Relayers")]
     channels_each: Annotated[Count, Field(description="Channels that each serves")] = 4
     messages_per_minute: Annotated[Positive, Field(description="Capacity of each")] = 30.0
-    minimum_profit_usd: Annotated[NotNegative, Field(description="Per message")] = 0.01
+    minimum_profit_usd: Annotated[NotNegative, Field(description="Per message")] = 0.001
     outages_per_day: Annotated[NotNegative, Field(description="Mean outages of each")] = 0.2
     outage_seconds: Annotated[PositiveSeconds, Field(description="Mean length of one")] = 1_800.0
 

@@ -27,7 +27,6 @@ def decide(model: OptionsMarket) -> None:
     for row in range(int(first), int(last)):
         arriving.setdefault(int(world.arrivals.trader[row]), row)
     model.orders.arrive({a: world.arrivals.draws[row].tolist() for a, row in arriving.items()})
-    model.relay.collect()
 
     rng = world.streams.get("agent-order")
     standing = model.standing_agents
@@ -45,6 +44,24 @@ def decide(model: OptionsMarket) -> None:
     for _, agent in active:
         agent.step()
     answer_calls(world)
+
+
+def relay(model: OptionsMarket) -> None:
+    """Step the relayers that have messages to carry, in an order drawn from a named stream.
+
+    They act last, and look ahead to the next step: a message sent in this one and final within a
+    few seconds is carried at that second, however long a step is.
+    """
+    places = model.world.streams.get("relay-order").random(len(model.relayers)).tolist()
+    model.relay.collect()
+    active = [
+        (place, relayer)
+        for place, relayer in zip(places, model.relayers, strict=True)
+        if model.relay.has_work(relayer.slot)
+    ]
+    active.sort(key=lambda item: item[0])
+    for _, relayer in active:
+        relayer.step()
 
 
 def schedule_top_up(world: World, account: int, liquidation: int, second: int) -> None:

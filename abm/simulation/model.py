@@ -26,8 +26,8 @@ class OptionsMarket(mesa.Model):
     ----------
     world : World
         All state; agents see it through desks.
-    traders, oracles, standing_agents : list
-        Traders by account; oracles by chain; and the agents that may act at any step.
+    traders, oracles, relayers, standing_agents : list
+        Traders by account, oracles by chain, relayers, and the others that may act at any step.
     """
 
     def __init__(self, scenario: Scenario) -> None:
@@ -52,7 +52,7 @@ class OptionsMarket(mesa.Model):
             MarketMaker(self, slot, scenario.market_makers, self.quotes)
             for slot in range(scenario.market_makers.count)
         ]
-        relayers = [
+        self.relayers = [
             Relayer(self, slot, scenario.relayers, self.relay)
             for slot in range(scenario.relayers.count)
         ]
@@ -60,12 +60,10 @@ class OptionsMarket(mesa.Model):
             Liquidator(self, slot, scenario.liquidators, bids)
             for slot in range(scenario.liquidators.count)
         ]
-        self.standing_agents: list[mesa.Agent] = [*makers, *relayers, *liquidators]
+        self.standing_agents: list[mesa.Agent] = [*makers, *liquidators]
 
     def has_something_to_do(self, agent: mesa.Agent, on_sale: list[str]) -> bool:
         """Return whether a standing agent has a reason to be stepped now."""
-        if isinstance(agent, Relayer):
-            return self.relay.has_work(agent.slot)
         if isinstance(agent, Liquidator):
             return self.world.liquidators.chains[agent.slot] in on_sale
         return self.quotes.needs_quote(cast("MarketMaker", agent).slot)

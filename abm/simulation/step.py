@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from abm.simulation.decisions import decide
+from abm.simulation.decisions import decide, relay
 from abm.simulation.invariants import check_invariants
 from abm.simulation.liquidations import deliver_messages, liquidate
 from abm.simulation.revaluation import mark, revalue
@@ -30,5 +30,6 @@ def advance(model: OptionsMarket) -> None:
     settle_intents(world)  # 6
     revalue(world)  # 7
     liquidate(world)  # 8 and 9
+    relay(model)  # 5 again: relayers carry what was sent in this step, too
     check_invariants(world)  # 10
     record_step(world)  # 11

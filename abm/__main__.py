@@ -1,0 +1,5 @@
+"""``python -m abm``."""
+
+from abm.cli import main
+
+main()

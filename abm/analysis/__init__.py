@@ -1,0 +1,1 @@
+"""What results mean, computed from files alone."""

@@ -1,0 +1,84 @@
+"""The short table of a run: what a risk officer reads first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from abm.recording.results import RunResults
+from abm.units import format_duration, format_usd
+
+Outcome = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the table: with the shocks, and without them where that was run."""
+
+    label: str
+    actual: str
+    without: str | None
+    indent: bool = False
+
+
+def _usd(key: str) -> Callable[[Outcome], str]:
+    return lambda outcome: format_usd(outcome[key])
+
+
+def _count(*keys: str) -> Callable[[Outcome], str]:
+    return lambda outcome: " / ".join(f"{outcome[key]:,}" for key in keys)
+
+
+def _times(outcome: Outcome) -> str:
+    if outcome["liquidation_seconds_p50"] is None:
+        return "none"
+    p50, p95 = outcome["liquidation_seconds_p50"], outcome["liquidation_seconds_p95"]
+    return f"{format_duration(p50)} / {format_duration(p95)}"
+
+
+def _depth(outcome: Outcome) -> str:
+    worst, median = outcome["worst_depth_lots"], outcome["median_depth_lots"]
+    share = f" ({worst / median:.0%} of median)" if median else ""
+    return f"{worst:,.0f} contracts{share}"
+
+
+LINES: tuple[tuple[str, Callable[[Outcome], str], bool], ...] = (
+    ("Bad debt", _usd("bad_debt_usd"), False),
+    ("paid by the insurance fund", _usd("paid_by_fund_usd"), True),
+    ("socialised", _usd("socialised_usd"), True),
+    ("paid by nobody", _usd("uncovered_usd"), True),
+    ("Largest true shortfall", _usd("worst_shortfall_usd"), False),
+    ("Unresolved at the end", _usd("unresolved_usd"), False),
+    ("Breaches / cured", _count("breaches", "cured"), False),
+    ("Liquidated / failed / late", _count("liquidated", "failed", "late"), False),
+    ("Time to liquidation p50 / p95", _times, False),
+    ("Auctions that did not sell out", _count("failed_auctions"), False),
+    ("Messages sent / delivered", _count("messages_sent", "messages_delivered"), False),
+    ("Messages late / lost / expired", _count("messages_late", "messages_lost", "messages_expired"), False),
+    ("Worst depth of the books", _depth, False),
+)
+
+
+def summarise(results: RunResults) -> list[Line]:
+    """Return the lines of the table for a run and, where there is one, its counterfactual."""
+    actual = results.outcome
+    pair = results.counterfactual
+    without = pair.outcome if pair is not None else None
+    return [
+        Line(label, write(actual), write(without) if without is not None else None, indent)
+        for label, write, indent in LINES
+    ]
+
+
+def headline(results: RunResults) -> str:
+    """Return one sentence: the loss, and how much of it the shocks caused."""
+    loss = results.outcome["bad_debt_usd"]
+    pair = results.counterfactual
+    if pair is None:
+        return f"Bad debt of {format_usd(loss)}; the scenario has no shocks."
+    caused = loss - pair.outcome["bad_debt_usd"]
+    return (
+        f"Bad debt of {format_usd(loss)}, of which {format_usd(caused)} "
+        "would not have happened without the shocks."
+    )

@@ -1,0 +1,92 @@
+"""Writes the folder of a run: everything aside first, then renamed, so that nothing is half there."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from abm.errors import ResultsError
+from abm.recording.manifest import Manifest, make_manifest
+from abm.recording.recorder import Recorder
+from abm.recording.tables import arrow_tables, digest
+from abm.scenario.fingerprint import run_id
+from abm.scenario.model import Scenario
+
+MANIFEST = "manifest.json"
+COUNTERFACTUAL = "without_shocks"
+REPORT = "report.html"
+
+
+def check_target(folder: Path, scenario: Scenario) -> None:
+    """Refuse to write where something else stands.
+
+    Raises
+    ------
+    ResultsError
+        If the folder is not empty and does not hold a run of this very scenario and seed.
+    """
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise ResultsError(folder, "--out must name a folder; this is a file")
+    if not any(folder.iterdir()):
+        return
+    try:
+        held = Manifest.from_json((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ResultsError(
+            folder, "--out is not empty and holds no run of this format; choose another folder"
+        ) from error
+    if held.run_id != run_id(scenario):
+        name, seed = held.scenario.get("name"), held.scenario.get("seed")
+        raise ResultsError(
+            folder,
+            f"--out holds another run ({held.run_id}: {name}, seed {seed}); choose another folder",
+        )
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """Yield a folder to write into that takes the place of ``folder`` only if all goes well."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder.parent))
+    try:
+        fresh = aside / "new"
+        fresh.mkdir()
+        yield fresh
+        if folder.exists():
+            folder.rename(aside / "old")
+        fresh.rename(folder)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def write_run(recorder: Recorder, scenario: Scenario, folder: Path) -> Manifest:
+    """Write a run's tables and manifest into an existing folder."""
+    entries = {}
+    for name, table in arrow_tables(recorder).items():
+        pq.write_table(table, folder / f"{name}.parquet", compression="zstd")
+        entries[name] = {"rows": table.num_rows, "digest": digest(table)}
+    manifest = make_manifest(scenario, entries)
+    (folder / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
+    return manifest
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file so that it is either whole or as it was."""
+    with tempfile.NamedTemporaryFile(
+        "w", encoding="utf-8", dir=path.parent, prefix=".writing-", delete=False
+    ) as file:
+        aside = Path(file.name)
+        try:
+            file.write(text)
+        except BaseException:
+            aside.unlink(missing_ok=True)
+            raise
+    aside.chmod(0o644)
+    aside.replace(path)

@@ -1,0 +1,96 @@
+"""Reads the folder of a run."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from abm.errors import ResultsError
+from abm.recording.files import COUNTERFACTUAL, MANIFEST
+from abm.recording.manifest import Manifest
+from abm.recording.schemas import SCHEMAS
+
+
+class RunResults:
+    """The tables of one run, read when asked for.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder of the run.
+    manifest : Manifest
+        Its run card.
+    """
+
+    def __init__(self, folder: Path, manifest: Manifest) -> None:
+        self.folder = folder
+        self.manifest = manifest
+        self._frames: dict[str, pl.DataFrame] = {}
+
+    def table(self, name: str) -> pl.DataFrame:
+        """Return one table.
+
+        Raises
+        ------
+        ResultsError
+            If there is no such table, or its file cannot be read.
+        """
+        if name not in SCHEMAS:
+            raise ResultsError(self.folder, f"no table {name!r}; there are {', '.join(SCHEMAS)}")
+        if name not in self._frames:
+            path = self.folder / f"{name}.parquet"
+            try:
+                self._frames[name] = pl.read_parquet(path)
+            except (OSError, pl.exceptions.PolarsError) as error:
+                raise ResultsError(self.folder, f"{path.name} cannot be read: {error}") from error
+        return self._frames[name]
+
+    @property
+    def outcome(self) -> dict[str, Any]:
+        """The run's one row of parameters and outcomes."""
+        return self.table("runs").row(0, named=True)
+
+    @cached_property
+    def counterfactual(self) -> RunResults | None:
+        """The same run without its shocks, where it was run."""
+        folder = self.folder / COUNTERFACTUAL
+        return read_results(folder) if folder.is_dir() else None
+
+    def __repr__(self) -> str:
+        """Return a line that says which run this is."""
+        scenario = self.manifest.scenario
+        pair = " with its counterfactual" if self.counterfactual else ""
+        return f"<run {self.manifest.run_id} of {scenario['name']}, seed {scenario['seed']}{pair}>"
+
+
+def read_results(folder: str | Path) -> RunResults:
+    """Open the folder of a run.
+
+    Parameters
+    ----------
+    folder : str or Path
+        What ``abm run`` wrote.
+
+    Returns
+    -------
+    RunResults
+
+    Raises
+    ------
+    ResultsError
+        If the folder holds no run of this format.
+    """
+    folder = Path(folder)
+    path = folder / MANIFEST
+    if not folder.is_dir():
+        raise ResultsError(folder, "there is no such folder")
+    if not path.is_file():
+        raise ResultsError(folder, f"there is no {MANIFEST}; is this the folder of a run?")
+    try:
+        manifest = Manifest.from_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ResultsError(folder, f"{MANIFEST} cannot be read: {error}") from error
+    return RunResults(folder, manifest)

@@ -1,0 +1,64 @@
+"""From rows to Arrow tables with units, and to bytes that name their content."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from abm.recording.recorder import Recorder, Value
+from abm.recording.schemas import SCHEMAS, TableSchema
+
+ARROW_TYPES = {
+    "int": pa.int64(),
+    "float": pa.float64(),
+    "text": pa.dictionary(pa.int32(), pa.string()),
+    "bool": pa.bool_(),
+}
+
+Table = Any  # pyarrow ships no types
+
+
+def arrow_schema(schema: TableSchema) -> Any:  # noqa: ANN401 - pyarrow ships no types
+    """Return the Arrow schema of a table; each field's metadata holds its unit and meaning."""
+    fields = [
+        pa.field(
+            column.name,
+            ARROW_TYPES[column.kind],
+            metadata={"unit": column.unit, "meaning": column.meaning},
+        )
+        for column in schema.columns
+    ]
+    return pa.schema(fields, metadata={"row": schema.row})
+
+
+def arrow_table(name: str, rows: Sequence[tuple[Value, ...]]) -> Table:
+    """Return the rows of one table as an Arrow table."""
+    schema = arrow_schema(SCHEMAS[name])
+    columns = list(zip(*rows, strict=True)) or [()] * len(schema)
+    arrays = [
+        pa.array([None if value is None else _plain(value) for value in column], pa_type)
+        for column, pa_type in zip(columns, schema.types, strict=True)
+    ]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _plain(value: Value) -> Value:
+    """Return enumeration members as the text they stand for."""
+    return str(value) if isinstance(value, str) else value
+
+
+def arrow_tables(recorder: Recorder) -> dict[str, Table]:
+    """Return every table of a run."""
+    return {name: arrow_table(name, recorder.rows[name]) for name in SCHEMAS}
+
+
+def digest(table: Table) -> str:
+    """Return the SHA-256 of a table's values, without its metadata, in hexadecimal."""
+    bare = pa.schema([pa.field(field.name, field.type) for field in table.schema])
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, bare) as writer:
+        writer.write_table(table.cast(bare).combine_chunks())
+    return hashlib.sha256(sink.getvalue()).hexdigest()
