@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +12,8 @@ import typer
 from abm.errors import AbmError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from abm.recording.results import RunResults
     from abm.scenario import Scenario
     from abm.simulation.run import BrokenRunError
@@ -228,7 +229,7 @@ def main() -> None:
         sys.exit(130)
     except typer.Exit as stop:
         sys.exit(stop.exit_code)
-    except Exception as error:  # noqa: BLE001 - only usage errors are ours to print
+    except Exception as error:
         show, code = getattr(error, "show", None), getattr(error, "exit_code", None)
         if show is None or code is None:
             raise

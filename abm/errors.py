@@ -12,7 +12,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class AbmError(Exception):
@@ -42,7 +45,9 @@ class Problem:
 
     def __str__(self) -> str:
         """Return the problem as one sentence."""
-        what = f"{self.key} is {self.found}; {self.rule}" if self.found else f"{self.key}: {self.rule}"
+        what = (
+            f"{self.key} is {self.found}; {self.rule}" if self.found else f"{self.key}: {self.rule}"
+        )
         return f"{what}; {self.hint}" if self.hint else what
 
 

@@ -14,6 +14,20 @@ MICRO: Final = 1_000_000
 """Base units of one dollar in every cash balance (USDC has six decimals)."""
 
 
+# From this amount on, divided by this, with this suffix and so many decimals.
+USD_SCALES = (
+    (1e9, 1e9, "bn USD", 2),
+    (1e6, 1e6, "M USD", 1),
+    (1e4, 1e3, "k USD", 1),
+)
+# Below this length, divided by this, with this suffix and so many decimals.
+DURATION_SCALES = (
+    (1.5 * SECONDS_PER_MINUTE, 1, "s", 0),
+    (1.5 * SECONDS_PER_HOUR, SECONDS_PER_MINUTE, "min", 1),
+    (2 * SECONDS_PER_DAY, SECONDS_PER_HOUR, "h", 1),
+)
+
+
 def seconds(hours: float) -> int:
     """Return ``hours`` as whole seconds.
 
@@ -38,14 +52,10 @@ def format_usd(amount_usd: float) -> str:
     >>> [format_usd(x) for x in (0.0, 12.34, 45_600.0, 12_400_000.0, -3.2e9)]
     ['0 USD', '12.34 USD', '45.6 k USD', '12.4 M USD', '-3.20 bn USD']
     """
-    size = abs(amount_usd)
-    if size >= 1e9:
-        return f"{amount_usd / 1e9:.2f} bn USD"
-    if size >= 1e6:
-        return f"{amount_usd / 1e6:.1f} M USD"
-    if size >= 1e4:
-        return f"{amount_usd / 1e3:.1f} k USD"
-    return "0 USD" if size == 0 else f"{amount_usd:,.2f} USD"
+    for least, divisor, suffix, digits in USD_SCALES:
+        if abs(amount_usd) >= least:
+            return f"{amount_usd / divisor:.{digits}f} {suffix}"
+    return "0 USD" if amount_usd == 0 else f"{amount_usd:,.2f} USD"
 
 
 def format_duration(duration_seconds: float) -> str:
@@ -54,10 +64,7 @@ def format_duration(duration_seconds: float) -> str:
     >>> [format_duration(x) for x in (12, 90, 5_400, 200_000)]
     ['12 s', '1.5 min', '1.5 h', '2.3 d']
     """
-    if duration_seconds < 90:
-        return f"{duration_seconds:.0f} s"
-    if duration_seconds < 5_400:
-        return f"{duration_seconds / SECONDS_PER_MINUTE:.1f} min"
-    if duration_seconds < 2 * SECONDS_PER_DAY:
-        return f"{duration_seconds / SECONDS_PER_HOUR:.1f} h"
+    for below, divisor, suffix, digits in DURATION_SCALES:
+        if duration_seconds < below:
+            return f"{duration_seconds / divisor:.{digits}f} {suffix}"
     return f"{duration_seconds / SECONDS_PER_DAY:.1f} d"

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import mesa
 
-from abm.scenario.agents import Liquidators
 from abm.venue import Bid
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from abm.scenario.agents import Liquidators
 
 
 @dataclass(frozen=True, slots=True)

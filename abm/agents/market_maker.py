@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import mesa
 import numpy as np
-from numpy.typing import NDArray
 
-from abm.margin import Marks
-from abm.scenario.agents import MarketMakers
 from abm.units import SECONDS_PER_DAY
 from abm.venue import MassQuote
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from abm.margin import Marks
+    from abm.scenario.agents import MarketMakers
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import mesa
 
-from abm.market import Round
-from abm.scenario.agents import Oracles
+if TYPE_CHECKING:
+    from abm.market import Round
+    from abm.scenario.agents import Oracles
 
 
 def choose_publication(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import mesa
 
-from abm.scenario.agents import Relayers
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from abm.scenario.agents import Relayers
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +59,7 @@ class RelayDesk(Protocol):
 class Relayer(mesa.Agent):
     """One relayer; ``slot`` is its number."""
 
-    def __init__(
-        self, model: mesa.Model, slot: int, parameters: Relayers, desk: RelayDesk
-    ) -> None:
+    def __init__(self, model: mesa.Model, slot: int, parameters: Relayers, desk: RelayDesk) -> None:
         super().__init__(model)
         self.slot = slot
         self.parameters = parameters
@@ -70,8 +70,6 @@ class Relayer(mesa.Agent):
         if self._desk.is_down(self.slot):
             return
         pending = self._desk.pending(self.slot)
-        chosen = choose_messages(
-            pending, self._desk.capacity(), self.parameters.minimum_profit_usd
-        )
+        chosen = choose_messages(pending, self._desk.capacity(), self.parameters.minimum_profit_usd)
         for message in chosen:
             self._desk.carry(self.slot, message)

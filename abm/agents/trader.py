@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import mesa
 import numpy as np
-from numpy.typing import NDArray
 
-from abm.margin import Marks
-from abm.market import InstrumentTable
-from abm.scenario.agents import Traders
 from abm.venue import Lifetime, Order, Side
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from abm.margin import Marks
+    from abm.market import InstrumentTable
+    from abm.scenario.agents import Traders
 
 DRAWS_PER_ARRIVAL = 6
 """Uniform draws that one arrival takes, whatever it does with them."""
 
-# Largest share of the deposit that a buyer spends, of the free margin that a seller uses, per order.
+# Largest share that one order takes: of a buyer's deposit, of a seller's free margin.
 BUYER_SPEND = 0.03
 SELLER_USE = {"sell_options": 0.25, "sell_leveraged": 0.6, "trade_spreads": 0.2}
 # Ranges of the absolute delta that a strategy looks for.
@@ -61,9 +65,7 @@ class TraderView:
     tick_usd: float
 
 
-def choose_instrument(
-    view: TraderView, strategy: str, draws: Sequence[float]
-) -> int | None:
+def choose_instrument(view: TraderView, strategy: str, draws: Sequence[float]) -> int | None:
     """Return the live series of a drawn expiry and type whose delta is nearest a drawn target."""
     table, marks = view.instruments, view.marks
     alive = marks.alive & (marks.value > view.tick_usd)
@@ -205,9 +207,7 @@ class TraderDesk(Protocol):
 class Trader(mesa.Agent):
     """One trader; ``slot`` is its account. It is stepped only when it arrives."""
 
-    def __init__(
-        self, model: mesa.Model, slot: int, parameters: Traders, desk: TraderDesk
-    ) -> None:
+    def __init__(self, model: mesa.Model, slot: int, parameters: Traders, desk: TraderDesk) -> None:
         super().__init__(model)
         self.slot = slot
         self.parameters = parameters

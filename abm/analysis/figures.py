@@ -6,17 +6,20 @@ Every figure carries a sentence that says what it shows, for the page and for sc
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 import polars as pl
 from plotly.subplots import make_subplots
 
-from abm.recording.results import RunResults
 from abm.units import SECONDS_PER_HOUR, format_duration, format_usd
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from abm.recording.results import RunResults
 
 # Okabe and Ito's colours, which colour-blind readers can tell apart.
 BLUE, ORANGE, GREEN, RED, GREY, PURPLE = (
@@ -82,16 +85,25 @@ def loss_over_time(results: RunResults) -> Figure:
     times = _times(results, steps["second"])
     plot = make_subplots(specs=[[{"secondary_y": True}]])
     plot.add_scatter(
-        x=times, y=steps["price_usd"], name="price (right)", line={"color": GREY, "width": 1.2},
+        x=times,
+        y=steps["price_usd"],
+        name="price (right)",
+        line={"color": GREY, "width": 1.2},
         secondary_y=True,
     )
     plot.add_scatter(
-        x=times, y=steps["loss_usd"], name="loss: bad debt and shortfall",
-        line={"color": RED, "width": 2}, secondary_y=False,
+        x=times,
+        y=steps["loss_usd"],
+        name="loss: bad debt and shortfall",
+        line={"color": RED, "width": 2},
+        secondary_y=False,
     )
     plot.add_scatter(
-        x=times, y=steps["bad_debt_usd"], name="of it, bad debt",
-        line={"color": ORANGE, "width": 2, "dash": "dot"}, secondary_y=False,
+        x=times,
+        y=steps["bad_debt_usd"],
+        name="of it, bad debt",
+        line={"color": ORANGE, "width": 2, "dash": "dot"},
+        secondary_y=False,
     )
     caption = (
         "Loss in dollars: bad debt so far, and the true shortfall of accounts still open "
@@ -100,8 +112,11 @@ def loss_over_time(results: RunResults) -> Figure:
     if results.counterfactual is not None:
         other = results.counterfactual.table("steps")
         plot.add_scatter(
-            x=_times(results, other["second"]), y=other["loss_usd"],
-            name="loss without the shocks", line={"color": BLUE, "width": 2}, secondary_y=False,
+            x=_times(results, other["second"]),
+            y=other["loss_usd"],
+            name="loss without the shocks",
+            line={"color": BLUE, "width": 2},
+            secondary_y=False,
         )
         caption += " Blue is the same run, on the same random streams, without its shocks."
     _mark_shocks(results, plot)
@@ -172,7 +187,10 @@ def chain_graph(results: RunResults) -> Figure:
         if halted:
             label += f"<br>halted {format_duration(halted * SECONDS_PER_HOUR)}"
         plot.add_scatter(
-            x=[x], y=[y], mode="markers+text", text=[label],
+            x=[x],
+            y=[y],
+            mode="markers+text",
+            text=[label],
             textposition="top center" if y >= 0 else "bottom center",
             marker={
                 "size": 34,
@@ -180,7 +198,8 @@ def chain_graph(results: RunResults) -> Figure:
                 "symbol": "square" if venue else "circle",
                 "line": {"width": 2, "color": "white"},
             },
-            hoverinfo="text", showlegend=False,
+            hoverinfo="text",
+            showlegend=False,
         )
     _graph_legend(plot)
     plot.update_layout(**{**LAYOUT, "hovermode": "closest"}, height=480)
@@ -216,16 +235,32 @@ def _add_channel(
     if halted_hours:
         text += f"<br>halted {format_duration(halted_hours * SECONDS_PER_HOUR)}"
     plot.add_annotation(
-        x=xs[1], y=ys[1], ax=xs[0], ay=ys[0], xref="x", yref="y", axref="x", ayref="y",
-        showarrow=True, arrowhead=2, arrowsize=1.2, arrowwidth=3 if halted_hours else 1.6,
-        arrowcolor=colour, text="",
+        x=xs[1],
+        y=ys[1],
+        ax=xs[0],
+        ay=ys[0],
+        xref="x",
+        yref="y",
+        axref="x",
+        ayref="y",
+        showarrow=True,
+        arrowhead=2,
+        arrowsize=1.2,
+        arrowwidth=3 if halted_hours else 1.6,
+        arrowcolor=colour,
+        text="",
     )
     plot.add_scatter(
-        x=[(xs[0] + xs[1]) / 2], y=[(ys[0] + ys[1]) / 2], mode="markers+text",
+        x=[(xs[0] + xs[1]) / 2],
+        y=[(ys[0] + ys[1]) / 2],
+        mode="markers+text",
         marker={"size": 9, "color": colour, "symbol": "x" if halted_hours else "circle"},
         text=[f"halted {format_duration(halted_hours * SECONDS_PER_HOUR)}" if halted_hours else ""],
         textfont={"color": RED, "size": 12},
-        textposition="middle right", hovertext=[text], hoverinfo="text", showlegend=False,
+        textposition="middle right",
+        hovertext=[text],
+        hoverinfo="text",
+        showlegend=False,
     )
 
 
@@ -237,7 +272,10 @@ def _graph_legend(plot: go.Figure) -> None:
         ("options venue", PURPLE, "square"),
     ):
         plot.add_scatter(
-            x=[None], y=[None], mode="markers", name=label,
+            x=[None],
+            y=[None],
+            mode="markers",
+            name=label,
             marker={"size": 11, "color": colour, "symbol": symbol},
         )
 
@@ -259,9 +297,15 @@ def waterfall(results: RunResults) -> Figure:
         steps = values[:-1]
         bases = [sum(steps[:index]) for index in range(len(steps))]
         plot.add_bar(
-            x=list(layers), y=values, base=[*bases, 0.0], name=label, marker_color=colour,
-            text=[format_usd(value) for value in values], textposition="outside",
-            hovertemplate="%{x}: %{text}<extra></extra>", cliponaxis=False,
+            x=list(layers),
+            y=values,
+            base=[*bases, 0.0],
+            name=label,
+            marker_color=colour,
+            text=[format_usd(value) for value in values],
+            textposition="outside",
+            hovertemplate="%{x}: %{text}<extra></extra>",
+            cliponaxis=False,
         )
     fund = results.manifest.scenario["waterfall"]["insurance_fund_usd"]
     plot.update_layout(**{**LAYOUT, "hovermode": "closest"}, barmode="group", height=400)
@@ -285,7 +329,10 @@ def message_delay(results: RunResults) -> Figure:
             continue
         minutes = (part["end_second"] - part["sent_second"]) / 60
         plot.add_scattergl(
-            x=_times(results, part["sent_second"]), y=minutes, name=name, mode="markers",
+            x=_times(results, part["sent_second"]),
+            y=minutes,
+            name=name,
+            mode="markers",
             marker={"size": 5, "opacity": 0.6, "color": colours[number % len(colours)]},
         )
     waiting = messages.filter(pl.col("fate") != "delivered")

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from plotly.io import to_html
 from plotly.offline import get_plotlyjs
 
 from abm.analysis.figures import FIGURES
 from abm.analysis.summary import headline, summarise
-from abm.recording.results import RunResults
+
+if TYPE_CHECKING:
+    from abm.recording.results import RunResults
 
 STYLE = """
 :root { color-scheme: light dark; --line: #8884; }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 1080px; margin: 2rem auto; padding: 0 1rem; }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 1080px;
+       margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; margin-bottom: .2rem; } h2 { font-size: 1.15rem; margin-top: 2.2rem; }
 .question { font-style: italic; } .headline { font-size: 1.15rem; font-weight: 600; }
 .caption, footer { color: #777; font-size: .9rem; }
 table { border-collapse: collapse; } th, td { padding: .3rem 1rem .3rem 0; text-align: left; }
-td + td, th + th { text-align: right; padding-left: 1.5rem; } tr { border-bottom: 1px solid var(--line); }
+td + td, th + th { text-align: right; padding-left: 1.5rem; }
+tr { border-bottom: 1px solid var(--line); }
 td.indent { padding-left: 1.5rem; color: #777; } code { word-break: break-all; }
 """
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from abm.recording.results import RunResults
 from abm.units import format_duration, format_usd
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from abm.recording.results import RunResults
 
 Outcome = dict[str, Any]
 
@@ -55,7 +58,11 @@ LINES: tuple[tuple[str, Callable[[Outcome], str], bool], ...] = (
     ("Time to liquidation p50 / p95", _times, False),
     ("Auctions that did not sell out", _count("failed_auctions"), False),
     ("Messages sent / delivered", _count("messages_sent", "messages_delivered"), False),
-    ("Messages late / lost / expired", _count("messages_late", "messages_lost", "messages_expired"), False),
+    (
+        "Messages late / lost / expired",
+        _count("messages_late", "messages_lost", "messages_expired"),
+        False,
+    ),
     ("Worst depth of the books", _depth, False),
 )
 

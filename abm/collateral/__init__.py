@@ -5,20 +5,23 @@ A new architecture is one module and one line in `ARCHITECTURES`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from abm.collateral.architecture import (
     Architecture,
     Arrived,
     CallArrived,
     CollateralEvent,
-    SeizureOrder,
     Seized,
+    SeizureOrder,
     Surroundings,
 )
 from abm.collateral.claims import ClaimTable
 from abm.collateral.message_passing import MessagePassing
 from abm.collateral.silo import Silo
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ARCHITECTURES: dict[str, Callable[[Surroundings], Architecture]] = {
     "message_passing": MessagePassing,
@@ -32,7 +35,7 @@ __all__ = [
     "CallArrived",
     "ClaimTable",
     "CollateralEvent",
-    "SeizureOrder",
     "Seized",
+    "SeizureOrder",
     "Surroundings",
 ]

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-from abm.collateral.claims import ClaimTable
-from abm.ledger import CashBook, Holders, TokenLedger
-from abm.market.board import PriceBoard
-from abm.network import ChainGraph, Message, Transport
-from abm.scenario.model import Scenario
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from abm.collateral.claims import ClaimTable
+    from abm.ledger import CashBook, Holders, TokenLedger
+    from abm.market.board import PriceBoard
+    from abm.network import ChainGraph, Message, Transport
+    from abm.scenario.model import Scenario
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,25 +5,29 @@ The venue counts a claim as old as the vault's last report. Calls, seizures and 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from abm.collateral.architecture import (
     Arrived,
     CallArrived,
     CollateralEvent,
     Proceeds,
-    SeizureOrder,
     Seized,
+    SeizureOrder,
     Surroundings,
 )
 from abm.collateral.claims import ClaimTable
 from abm.collateral.vaults import put_back, take_for_order
 from abm.network import Message, channel_between
 from abm.units import MICRO
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)

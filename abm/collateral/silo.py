@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,13 +10,17 @@ from abm.collateral.architecture import (
     Arrived,
     CallArrived,
     CollateralEvent,
-    SeizureOrder,
     Seized,
+    SeizureOrder,
     Surroundings,
 )
 from abm.collateral.claims import ClaimTable
 from abm.collateral.vaults import put_back, take_for_order
-from abm.network import Message
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from abm.network import Message
 
 
 class Silo:

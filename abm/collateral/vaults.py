@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import ceil
+from typing import TYPE_CHECKING
 
-from abm.collateral.architecture import SeizureOrder, Seized, Surroundings
+from abm.collateral.architecture import Seized, SeizureOrder, Surroundings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def take_for_order(

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from numpy.typing import NDArray
 
 from abm.errors import LedgerError
-from abm.ledger.tokens import TokenLedger
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from abm.ledger.tokens import TokenLedger
 
 
 class CashBook:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from abm.ledger.tokens import TokenLedger
+if TYPE_CHECKING:
+    from abm.ledger.tokens import TokenLedger
 
 
 @dataclass(frozen=True)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from abm.margin.grids import StressPoints
-from abm.margin.positions import PositionTable
-from abm.market.instruments import InstrumentTable
 from abm.market.pricing import black_greeks, black_value
 from abm.market.surface import implied_volatility
-from abm.scenario.market import StressGrid, Volatility
 from abm.units import SECONDS_PER_YEAR
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from abm.margin.grids import StressPoints
+    from abm.margin.positions import PositionTable
+    from abm.market.instruments import InstrumentTable
+    from abm.scenario.market import StressGrid, Volatility
 
 
 @dataclass(frozen=True)
@@ -168,7 +172,7 @@ class MarginCore:
         change: NDArray[np.float64],
         lots: int,
     ) -> float:
-        """Initial requirement of one account after a trade.
+        """Return the initial requirement of one account after a trade.
 
         Parameters
         ----------

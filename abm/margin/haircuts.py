@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from abm.scenario.collateral import Collateral
-from abm.scenario.network import Token
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from abm.scenario.collateral import Collateral
+    from abm.scenario.network import Token
 
 
 def token_prices(tokens: Sequence[Token], price_usd: float) -> NDArray[np.float64]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 class PositionTable:
@@ -123,12 +127,14 @@ class PositionTable:
     def short_contracts(self) -> NDArray[np.float64]:
         """Return the number of contracts each account is short, shape (accounts,)."""
         account, _, lots = self.entries()
-        return np.bincount(account, np.maximum(-lots, 0), minlength=self.shape[0])
+        short = np.maximum(-lots, 0).astype(np.float64)
+        return np.asarray(np.bincount(account, short, self.shape[0]), dtype=np.float64)
 
     def open_interest(self) -> NDArray[np.float64]:
         """Return the contracts outstanding in each series, shape (instruments,)."""
         _, instrument, lots = self.entries()
-        return np.bincount(instrument, np.maximum(lots, 0), minlength=self.shape[1])
+        long = np.maximum(lots, 0).astype(np.float64)
+        return np.asarray(np.bincount(instrument, long, self.shape[1]), dtype=np.float64)
 
     def breaches(self) -> list[str]:
         """Return a sentence for each series whose positions do not sum to zero."""

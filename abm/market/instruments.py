@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from abm.scenario.market import Market
 from abm.units import seconds
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from abm.scenario.market import Market
 
 
 @dataclass(frozen=True)

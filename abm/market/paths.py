@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 import numpy as np
-from numpy.typing import NDArray
 
 from abm.scenario.market import DiffusionPrice, ReplayPrice
 from abm.units import SECONDS_PER_YEAR
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 def price_path(
@@ -49,7 +51,8 @@ def _diffusion(
     moves = price.annual_drift * years + price.annual_volatility * np.sqrt(
         years
     ) * rng.standard_normal(step_count)
-    return price.start_usd * np.exp(np.concatenate([[0.0], np.cumsum(moves)]))
+    path: NDArray[np.float64] = price.start_usd * np.exp(np.concatenate([[0.0], np.cumsum(moves)]))
+    return path
 
 
 def _replay(

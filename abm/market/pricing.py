@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
 
 # Below this total volatility the value is the intrinsic one to the last bit of a float64.
 SMALLEST_TOTAL_VOLATILITY = 1e-12

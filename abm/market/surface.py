@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from abm.scenario.market import Volatility
 from abm.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, SECONDS_PER_YEAR
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from abm.scenario.market import Volatility
 
 # A series quotes at least one hour of time value; the smile in k needs a floor of time, too.
 SHORTEST_SMILE_YEARS = 1 / 365
 SMILE_LIMIT = 2.0
 
 
-def volatility_levels(prices_usd: NDArray[np.float64], step_seconds: int, rule: Volatility) -> (
-    NDArray[np.float64]
-):
+def volatility_levels(
+    prices_usd: NDArray[np.float64], step_seconds: int, rule: Volatility
+) -> NDArray[np.float64]:
     """Level of implied volatility along a price path.
 
     Parameters

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import exp
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from abm.scenario.network import Channel, Protocol
+if TYPE_CHECKING:
+    from abm.scenario.network import Channel, Protocol
 
 # Log-normal 95th centile, where the heavy tail starts.
 Z_95 = 1.6448536269514722

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import networkx as nx
 
-from abm.scenario.model import Scenario
-
 if TYPE_CHECKING:
+    from abm.scenario.model import Scenario
+
     ChainGraph = nx.DiGraph[str]
 else:
     ChainGraph = nx.DiGraph
@@ -24,9 +24,7 @@ def build_graph(scenario: Scenario) -> ChainGraph:
     for name, chain in scenario.chains.items():
         graph.add_node(name, block_seconds=chain.block_seconds, gas_usd=chain.gas_usd)
     for name, channel in scenario.channels.items():
-        graph.add_edge(
-            channel.source, channel.destination, channel=name, protocol=channel.protocol
-        )
+        graph.add_edge(channel.source, channel.destination, channel=name, protocol=channel.protocol)
     return graph
 
 

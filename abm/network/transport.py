@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import heapq
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from math import ceil
+from typing import TYPE_CHECKING
 
 from abm.network.delays import congestion_multiple, draw_delays
 from abm.network.messages import Fate, Message, Transit
-from abm.network.topology import ChainGraph
-from abm.randomness import Streams
-from abm.scenario.model import Scenario
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from abm.network.topology import ChainGraph
+    from abm.randomness import Streams
+    from abm.scenario.model import Scenario
 
 
 @dataclass
@@ -86,7 +90,14 @@ class Transport:
         return now < self.chains[chain].halted_until
 
     def send(
-        self, channel: str, kind: str, payload: object, *, cause: int, now: int, value_usd: float = 0
+        self,
+        channel: str,
+        kind: str,
+        payload: object,
+        *,
+        cause: int,
+        now: int,
+        value_usd: float = 0,
     ) -> Message:
         """Send a message with a nonce of its own and return it."""
         nonce = self._nonces[channel]
@@ -236,9 +247,7 @@ class Transport:
         while self._repeats and self._repeats[0][0] <= now:
             _, identifier, message = heapq.heappop(self._repeats)
             self._end(self.transits[identifier], Fate.LOST, now)
-            again = replace(
-                message, id=len(self.transits), sent_second=now, repeat_of=message.id
-            )
+            again = replace(message, id=len(self.transits), sent_second=now, repeat_of=message.id)
             self._start(again, now)
         return expired
 

@@ -1,21 +1,25 @@
-"""Writes the folder of a run: everything aside first, then renamed, so that nothing is half there."""
+"""Writes the folder of a run: all of it aside first, then renamed, so nothing is half there."""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow.parquet as pq
 
 from abm.errors import ResultsError
 from abm.recording.manifest import Manifest, make_manifest
-from abm.recording.recorder import Recorder
 from abm.recording.tables import arrow_tables, digest
 from abm.scenario.fingerprint import run_id
-from abm.scenario.model import Scenario
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from abm.recording.recorder import Recorder
+    from abm.scenario.model import Scenario
 
 MANIFEST = "manifest.json"
 COUNTERFACTUAL = "without_shocks"

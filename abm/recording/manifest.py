@@ -7,10 +7,12 @@ import platform
 import sys
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from abm.scenario.fingerprint import canonical_json, fingerprint, run_id
-from abm.scenario.model import Scenario
+
+if TYPE_CHECKING:
+    from abm.scenario.model import Scenario
 
 FORMAT = 1
 """Raised when the layout of a run's folder or tables changes."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from abm.recording.recorder import Recorder, Value
 from abm.recording.schemas import SCHEMAS, TableSchema
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from abm.recording.recorder import Recorder, Value
 
 ARROW_TYPES = {
     "int": pa.int64(),

@@ -19,9 +19,7 @@ from abm.scenario.fields import (
     Table,
 )
 
-Shares = Annotated[
-    dict[str, Positive], Field(min_length=1, description="Relative weights by name")
-]
+Shares = Annotated[dict[str, Positive], Field(min_length=1, description="Relative weights by name")]
 
 
 class Traders(Table):

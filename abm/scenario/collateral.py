@@ -10,7 +10,6 @@ from abm.scenario.fields import (
     AtLeastOne,
     Count,
     Fraction,
-    FractionBelowOne,
     NotNegative,
     Positive,
     PositiveSeconds,

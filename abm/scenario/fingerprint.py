@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from typing import TYPE_CHECKING
 
-from abm.scenario.model import Scenario
+if TYPE_CHECKING:
+    from abm.scenario.model import Scenario
 
 
 def canonical_json(scenario: Scenario) -> str:

@@ -6,15 +6,20 @@ import json
 import tomllib
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
-from pydantic.fields import FieldInfo
 
 from abm.errors import Problem, ScenarioError
 from abm.scenario.model import Scenario, cross_table_problems
 
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+
 JsonValue = Any  # what TOML and JSON hold: tables, arrays, numbers, strings, booleans
+
+# A value longer than this is cut in a message.
+LONGEST_VALUE = 60
 
 UNITS = {
     "seconds": "seconds",
@@ -50,7 +55,9 @@ def load_scenario(path: str | Path, overrides: tuple[str, ...] = ()) -> Scenario
     try:
         text = Path(path).read_text(encoding="utf-8")
     except OSError as error:
-        raise ScenarioError(source, [Problem("file", "", error.strerror or "unreadable")]) from error
+        raise ScenarioError(
+            source, [Problem("file", "", error.strerror or "unreadable")]
+        ) from error
     except UnicodeDecodeError as error:
         raise ScenarioError(source, [Problem("file", "", f"not UTF-8 text: {error}")]) from error
     try:
@@ -169,7 +176,7 @@ def _problem(fault: Any) -> Problem:  # noqa: ANN401 - pydantic's own typed dict
 
 def _written(value: JsonValue) -> str:
     text = json.dumps(value, default=str)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 3]}..."
 
 
 def _dotted(location: tuple[str | int, ...]) -> str:
@@ -183,9 +190,12 @@ def _without_tags(location: tuple[str | int, ...]) -> tuple[str | int, ...]:
     """Drop from a path the names that only pydantic's unions have there."""
     kept: list[str | int] = []
     for depth, part in enumerate(location):
-        after_name = depth >= 2 and location[0] == "shocks" and depth == 2
-        after_price = tuple(location[:depth]) == ("market", "price")
-        if not (after_name or after_price):
+        # The kind of a shock stands behind its name, that of the price behind its table.
+        parents = location[:depth]
+        tagged = (parents[:1] == ("shocks",) and len(parents) == len(("shocks", "name"))) or (
+            parents == ("market", "price")
+        )
+        if not tagged:
             kept.append(part)
     # Dictionary keys that break their pattern are reported under "[key]".
     return tuple(part for part in kept if part != "[key]")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from math import isclose
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -15,6 +17,7 @@ from abm.scenario.fields import (
     PositiveSeconds,
     Table,
 )
+from abm.units import MICRO
 
 Bar = Annotated[tuple[Positive, Positive, Positive, Positive], Field(strict=False)]
 """Open, high, low, close of one bar, in dollars."""
@@ -91,7 +94,7 @@ class Expiry(Table):
     @field_validator("strikes_usd")
     @classmethod
     def _increasing(cls, strikes: tuple[float, ...]) -> tuple[float, ...]:
-        if any(later <= earlier for earlier, later in zip(strikes, strikes[1:], strict=False)):
+        if any(later <= earlier for earlier, later in itertools.pairwise(strikes)):
             raise ValueError("strikes must increase")
         return strikes
 
@@ -124,7 +127,7 @@ class ExchangeRules(Table):
 
     @model_validator(mode="after")
     def _tick_is_whole(self) -> ExchangeRules:
-        if abs(self.tick_usd * 1e6 - round(self.tick_usd * 1e6)) > 1e-9:
+        if not isclose(self.tick_usd * MICRO, round(self.tick_usd * MICRO), rel_tol=1e-12):
             raise ValueError(f"tick_usd = {self.tick_usd} is not a whole number of micro-dollars")
         return self
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
@@ -16,7 +15,10 @@ from abm.scenario.fields import Name, Table
 from abm.scenario.market import ExchangeRules, Market, ReplayPrice, StressGrid
 from abm.scenario.network import Chain, Channel, Protocol, Token
 from abm.scenario.shocks import ChainHalt, ChannelHalt, GasSpike, Shock
-from abm.units import seconds
+from abm.units import MICRO, seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 
 class Scenario(Table):
@@ -29,8 +31,8 @@ class Scenario(Table):
     market: Market
     tokens: Annotated[dict[str, Token], Field(min_length=1)]
     chains: Annotated[dict[Name, Chain], Field(min_length=1)]
-    protocols: dict[Name, Protocol] = {}
-    channels: dict[Name, Channel] = {}
+    protocols: Annotated[dict[Name, Protocol], Field(default_factory=dict)]
+    channels: Annotated[dict[Name, Channel], Field(default_factory=dict)]
     venue: ExchangeRules
     collateral: Collateral
     margin: StressGrid = StressGrid()
@@ -42,7 +44,7 @@ class Scenario(Table):
     relayers: Relayers
     oracles: Oracles = Oracles()
     liquidators: Liquidators
-    shocks: dict[Name, Shock] = {}
+    shocks: Annotated[dict[Name, Shock], Field(default_factory=dict)]
 
     @property
     def cash_token(self) -> str:
@@ -90,19 +92,9 @@ def _network_problems(scenario: Scenario) -> Iterator[Problem]:
 
 
 def _population_problems(scenario: Scenario) -> Iterator[Problem]:
-    routes = {(channel.source, channel.destination) for channel in scenario.channels.values()}
-    venue = scenario.venue.chain
-    remote = scenario.collateral.architecture == "message_passing"
     for kind, traders in scenario.traders.items():
         for chain in traders.home_chains:
-            key = f"traders.{kind}.home_chains"
-            if chain not in scenario.chains:
-                yield _unknown(key, chain, scenario.chains, "chains")
-            elif remote and chain != venue:
-                for route in ((venue, chain), (chain, venue)):
-                    if route not in routes:
-                        rule = f"message_passing needs a channel from {route[0]} to {route[1]}"
-                        yield Problem(key, repr(chain), rule)
+            yield from _home_problems(scenario, f"traders.{kind}.home_chains", chain)
         for token in traders.collateral_tokens:
             if token not in scenario.tokens:
                 key = f"traders.{kind}.collateral_tokens"
@@ -110,12 +102,32 @@ def _population_problems(scenario: Scenario) -> Iterator[Problem]:
     for chain in scenario.liquidators.home_chains:
         if chain not in scenario.chains:
             yield _unknown("liquidators.home_chains", chain, scenario.chains, "chains")
+
+
+def _home_problems(scenario: Scenario, key: str, chain: str) -> Iterator[Problem]:
+    """Check that a home chain exists and that messages can reach it where they must."""
+    if chain not in scenario.chains:
+        yield _unknown(key, chain, scenario.chains, "chains")
+        return
+    venue = scenario.venue.chain
+    if scenario.collateral.architecture != "message_passing" or chain == venue:
+        return
+    routes = {(channel.source, channel.destination) for channel in scenario.channels.values()}
+    for route in ((venue, chain), (chain, venue)):
+        if route not in routes:
+            rule = f"message_passing needs a channel from {route[0]} to {route[1]}"
+            yield Problem(key, repr(chain), rule)
+
+
+def _token_problems(scenario: Scenario) -> Iterator[Problem]:
     dollars = [name for name, token in scenario.tokens.items() if token.worth == "dollar"]
     if len(dollars) != 1:
         yield Problem("tokens", str(dollars), "exactly one token must have worth = 'dollar'")
-    elif scenario.tokens[dollars[0]].base_units != 1_000_000:
+    elif scenario.tokens[dollars[0]].base_units != MICRO:
         found = str(scenario.tokens[dollars[0]].base_units)
-        yield Problem(f"tokens.{dollars[0]}.base_units", found, "it must be 1000000: micro-dollars")
+        yield Problem(
+            f"tokens.{dollars[0]}.base_units", found, f"it must be {MICRO}: micro-dollars"
+        )
 
 
 def _time_problems(scenario: Scenario) -> Iterator[Problem]:
@@ -150,5 +162,11 @@ def _shock_problems(scenario: Scenario) -> Iterator[Problem]:
 
 def cross_table_problems(scenario: Scenario) -> list[Problem]:
     """Return every fault that only the whole file shows, such as a channel to no chain."""
-    checks = (_network_problems, _population_problems, _time_problems, _shock_problems)
+    checks = (
+        _network_problems,
+        _token_problems,
+        _population_problems,
+        _time_problems,
+        _shock_problems,
+    )
     return [problem for check in checks for problem in check(scenario)]

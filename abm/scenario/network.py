@@ -53,9 +53,7 @@ class Protocol(Table):
 
     verifiers: Annotated[Count, Field(description="Signers of a message")] = 1
     quorum: Annotated[Count, Field(description="Signatures that make it valid")] = 1
-    loss_probability: Annotated[
-        Probability, Field(description="A message is never attested")
-    ] = 0.0
+    loss_probability: Annotated[Probability, Field(description="A message is never attested")] = 0.0
     duplicate_probability: Annotated[
         Probability, Field(description="A message is delivered twice")
     ] = 0.0
@@ -75,9 +73,7 @@ class Protocol(Table):
     @model_validator(mode="after")
     def _quorum_is_reachable(self) -> Protocol:
         if self.quorum > self.verifiers:
-            raise ValueError(
-                f"quorum = {self.quorum} is above verifiers = {self.verifiers}"
-            )
+            raise ValueError(f"quorum = {self.quorum} is above verifiers = {self.verifiers}")
         return self
 
 

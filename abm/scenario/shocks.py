@@ -59,6 +59,4 @@ class LiquidatorExit(TimedShock):
     fraction: Annotated[Fraction, Field(description="Share of the liquidators that stops")]
 
 
-Shock = Annotated[
-    ChannelHalt | ChainHalt | GasSpike | LiquidatorExit, Field(discriminator="kind")
-]
+Shock = Annotated[ChannelHalt | ChainHalt | GasSpike | LiquidatorExit, Field(discriminator="kind")]

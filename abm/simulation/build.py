@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from abm.collateral import ARCHITECTURES, Surroundings
@@ -12,7 +14,6 @@ from abm.network import Transport, build_graph
 from abm.randomness import Streams
 from abm.recording.events import EventLog
 from abm.recording.recorder import Recorder
-from abm.scenario.model import Scenario
 from abm.simulation.market import draw_market
 from abm.simulation.opening import endow, open_positions
 from abm.simulation.population import (
@@ -25,6 +26,9 @@ from abm.simulation.revaluation import mark, revalue
 from abm.simulation.snapshots import record_accounts, record_step
 from abm.simulation.world import World
 from abm.venue import AuctionHouse, Beliefs, Exchange, LiquidationDesk, Waterfall
+
+if TYPE_CHECKING:
+    from abm.scenario.model import Scenario
 
 
 def build_world(scenario: Scenario) -> World:
@@ -113,7 +117,9 @@ def build_world(scenario: Scenario) -> World:
         log=log,
         recorder=Recorder(),
         makers=makers,
-        collateral_chains=np.array([architecture.chain_of(trader) for trader in range(first_maker)]),
+        collateral_chains=np.array(
+            [architecture.chain_of(trader) for trader in range(first_maker)]
+        ),
         marks=marks,
         changes=core.changes(marks, 0),
         requirements=Requirements(nothing, np.zeros((accounts, len(core.points))), nothing),

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from abm.network import Fate, Transit
 from abm.simulation.revaluation import true_equity
 from abm.simulation.snapshots import record_accounts
-from abm.simulation.world import World
 from abm.units import SECONDS_PER_HOUR, dollars
 from abm.venue import Outcome
+
+if TYPE_CHECKING:
+    from abm.simulation.world import World
 
 LATE_MULTIPLE = 2.0
 """A message is late when it took more than this many times its channel's median."""

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from abm.agents import MakerView, Offer, Pending, TraderView
 from abm.market import Round
-from abm.network import Transit
-from abm.simulation.world import World
 from abm.units import MICRO
-from abm.venue import Bid, MassQuote, Order
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from abm.network import Transit
+    from abm.simulation.world import World
+    from abm.venue import Bid, MassQuote, Order
 
 # A ladder is renewed after this time even if nothing moved.
 REQUOTE_SECONDS = 600

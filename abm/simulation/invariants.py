@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import TYPE_CHECKING
 
 from abm.errors import InvariantError
-from abm.simulation.world import World
+
+if TYPE_CHECKING:
+    from abm.simulation.world import World
 
 
 def check_invariants(world: World) -> None:

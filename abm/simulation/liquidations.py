@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from abm.simulation.decisions import schedule_top_up
 from abm.simulation.settlement import settle_bids, settle_resales
-from abm.simulation.world import World
+
+if TYPE_CHECKING:
+    from abm.simulation.world import World
 
 
 def deliver_messages(world: World) -> None:

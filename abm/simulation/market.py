@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from abm.market import price_path, volatility_levels
-from abm.randomness import Streams
-from abm.scenario.model import Scenario
 from abm.units import SECONDS_PER_HOUR, SECONDS_PER_YEAR
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from abm.randomness import Streams
+    from abm.scenario.model import Scenario
 
 REALISED_HALF_LIFE_SECONDS = 1_800.0
 # Gas moves slowly: about an hour until half of a deviation is gone.
@@ -41,9 +45,7 @@ class MarketPath:
 def draw_market(scenario: Scenario, streams: Streams) -> MarketPath:
     """Draw the market of a run."""
     clock, market = scenario.clock, scenario.market
-    prices = price_path(
-        market.price, clock.step_count, clock.step_seconds, streams.get("price")
-    )
+    prices = price_path(market.price, clock.step_count, clock.step_seconds, streams.get("price"))
     levels = volatility_levels(prices, clock.step_seconds, market.volatility)
     realised = _realised(prices, clock.step_seconds, market.volatility.base)
     gas = {
@@ -59,9 +61,7 @@ def draw_market(scenario: Scenario, streams: Streams) -> MarketPath:
     return MarketPath(prices, levels, realised, gas)
 
 
-def _realised(
-    prices: NDArray[np.float64], step_seconds: int, start: float
-) -> NDArray[np.float64]:
+def _realised(prices: NDArray[np.float64], step_seconds: int, start: float) -> NDArray[np.float64]:
     """Exponentially weighted volatility of the steps' returns, annualised."""
     keep = 0.5 ** (step_seconds / REALISED_HALF_LIFE_SECONDS)
     squares = np.diff(np.log(prices), prepend=np.log(prices[0])) ** 2

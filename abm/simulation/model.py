@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import mesa
 
 from abm.agents import Liquidator, MarketMaker, Oracle, Relayer, Trader
-from abm.scenario.model import Scenario
 from abm.simulation.build import build_world
 from abm.simulation.desks import AuctionDesk, FeedDesk, OrderDesk, QuoteDesk, RelayDesk
 from abm.simulation.population import trader_rule
 from abm.simulation.step import advance
+
+if TYPE_CHECKING:
+    from abm.scenario.model import Scenario
 
 
 class OptionsMarket(mesa.Model):
@@ -45,9 +47,7 @@ class OptionsMarket(mesa.Model):
             Trader(self, slot, trader_rule(scenario, world.traders, slot), self.orders)
             for slot in range(len(world.traders))
         ]
-        self.oracles = [
-            Oracle(self, chain, scenario.oracles, feeds) for chain in scenario.chains
-        ]
+        self.oracles = [Oracle(self, chain, scenario.oracles, feeds) for chain in scenario.chains]
         makers = [
             MarketMaker(self, slot, scenario.market_makers, self.quotes)
             for slot in range(scenario.market_makers.count)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from abm.agents import DRAWS_PER_ARRIVAL, TraderView, choose_orders
 from abm.simulation.desks import unit_margins
 from abm.simulation.population import trader_rule
 from abm.simulation.revaluation import revalue
-from abm.simulation.world import World
 from abm.units import MICRO
 from abm.venue import Side, Trade, TradeKind
+
+if TYPE_CHECKING:
+    from abm.simulation.world import World
 
 # Dollars and underlying that the rest of the world has to trade with liquidators.
 OUTSIDE_DOLLARS = 10**11

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from abm.agents import DRAWS_PER_ARRIVAL
-from abm.randomness import Streams
-from abm.scenario.agents import Traders
-from abm.scenario.model import Scenario
 from abm.units import SECONDS_PER_DAY
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from abm.randomness import Streams
+    from abm.scenario.agents import Traders
+    from abm.scenario.model import Scenario
 
 
 @dataclass(frozen=True)
@@ -62,12 +66,11 @@ def draw_traders(scenario: Scenario, streams: Streams) -> TraderPopulation:
         chains += _pick(rule.home_chains, rule.count, rng)
         tokens += _pick(rule.collateral_tokens, rule.count, rng)
         wealth = _lognormal(rule.wealth_median_usd, rule.wealth_ln_sigma, rule.count, rng)
-        reaction = _lognormal(
-            rule.reaction_median_seconds, rule.reaction_ln_sigma, rule.count, rng
-        )
+        reaction = _lognormal(rule.reaction_median_seconds, rule.reaction_ln_sigma, rule.count, rng)
         columns["wealth"].append(wealth)
         columns["reserve"].append(wealth * rule.reserve_fraction)
-        columns["tops_up"].append(rng.random(rule.count) < rule.top_up_probability)
+        tops_up = rng.random(rule.count) < rule.top_up_probability
+        columns["tops_up"].append(tops_up.astype(np.float64))
         columns["reaction"].append(reaction)
         columns["rate"].append(np.full(rule.count, rule.orders_per_day / SECONDS_PER_DAY))
     joined = {name: np.concatenate(parts) for name, parts in columns.items()}

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from abm.margin import (
     Marks,
@@ -13,9 +12,14 @@ from abm.margin import (
     token_prices,
     total_value,
 )
-from abm.simulation.world import World
 from abm.units import MICRO
 from abm.venue import Beliefs
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from abm.simulation.world import World
 
 
 def believed_marks(world: World) -> Marks:
@@ -59,7 +63,7 @@ def revalue(world: World) -> None:
 
 
 def true_equity(world: World) -> NDArray[np.float64]:
-    """What every account is really worth to the venue, at the true price, before haircuts.
+    """Return what every account is really worth at the true price, before haircuts.
 
     Returns
     -------

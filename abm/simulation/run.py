@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from abm.errors import InvariantError
-from abm.recording.recorder import Recorder
-from abm.scenario.model import Scenario
 from abm.simulation.closing import record_end
 from abm.simulation.model import OptionsMarket
+
+if TYPE_CHECKING:
+    from abm.recording.recorder import Recorder
+    from abm.scenario.model import Scenario
 
 Progress = Callable[[int], None]
 

@@ -1,12 +1,15 @@
-"""Phase 1: what the scenario schedules to fail. A new kind of shock is one function and one line."""
+"""Phase 1: what the scenario schedules to fail; a new kind is one function and one line."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from abm.scenario.shocks import ChainHalt, ChannelHalt, GasSpike, LiquidatorExit, TimedShock
-from abm.simulation.world import World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from abm.simulation.world import World
 
 
 def _halt_channels(world: World, shock: ChannelHalt) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from abm.margin import token_prices, total_value
 from abm.simulation.revaluation import true_equity
-from abm.simulation.world import World
 from abm.units import MICRO, dollars
 from abm.venue import Side
+
+if TYPE_CHECKING:
+    from abm.simulation.world import World
 
 SAMPLE_SECONDS = 600
 """Chains and channels are recorded at the steps that are multiples of this."""

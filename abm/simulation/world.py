@@ -3,36 +3,38 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
-from abm.collateral import Architecture
-from abm.ledger import CashBook, Holders, TokenLedger
-from abm.margin import MarginCore, Marks, PositionTable, Requirements
-from abm.market import InstrumentTable, PriceBoard
-from abm.network import ChainGraph, Transport
-from abm.randomness import Streams
-from abm.recording.events import EventLog
-from abm.recording.recorder import Recorder
-from abm.scenario.model import Scenario
-from abm.simulation.market import MarketPath
-from abm.simulation.population import (
-    Arrivals,
-    LiquidatorPopulation,
-    RelayerPopulation,
-    TraderPopulation,
-)
-from abm.venue import (
-    AuctionHouse,
-    Beliefs,
-    Bid,
-    Exchange,
-    LiquidationDesk,
-    MassQuote,
-    Order,
-    Waterfall,
-)
+    from abm.collateral import Architecture
+    from abm.ledger import CashBook, Holders, TokenLedger
+    from abm.margin import MarginCore, Marks, PositionTable, Requirements
+    from abm.market import InstrumentTable, PriceBoard
+    from abm.network import ChainGraph, Transport
+    from abm.randomness import Streams
+    from abm.recording.events import EventLog
+    from abm.recording.recorder import Recorder
+    from abm.scenario.model import Scenario
+    from abm.simulation.market import MarketPath
+    from abm.simulation.population import (
+        Arrivals,
+        LiquidatorPopulation,
+        RelayerPopulation,
+        TraderPopulation,
+    )
+    from abm.venue import (
+        AuctionHouse,
+        Beliefs,
+        Bid,
+        Exchange,
+        LiquidationDesk,
+        MassQuote,
+        Order,
+        Waterfall,
+    )
 
 
 @dataclass

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from abm.analysis.report import render_report
 from abm.recording.files import (
@@ -15,16 +15,18 @@ from abm.recording.files import (
     write_text,
 )
 from abm.recording.results import RunResults, read_results
-from abm.scenario.model import Scenario
 from abm.simulation.run import simulate
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from abm.scenario.model import Scenario
 
 PairProgress = Callable[[str, int], None]
 """Called with the name of the part, ``shocks`` or ``without_shocks``, and its simulated second."""
 
 
-def run_pair(
-    scenario: Scenario, folder: Path, progress: PairProgress | None = None
-) -> RunResults:
+def run_pair(scenario: Scenario, folder: Path, progress: PairProgress | None = None) -> RunResults:
     """Run a scenario and, if it has shocks, its counterfactual; write tables and report.
 
     Parameters

@@ -13,9 +13,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import ceil
+from typing import TYPE_CHECKING
 
-from abm.collateral import Seized
-from abm.scenario.collateral import Auction as AuctionRule
+if TYPE_CHECKING:
+    from abm.collateral import Seized
+    from abm.scenario.collateral import Auction as AuctionRule
 
 
 def price_factor(elapsed_seconds: int, rule: AuctionRule) -> float:

@@ -6,23 +6,28 @@ collateral architecture.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from abm.collateral import Architecture, Arrived, CallArrived, SeizureOrder, Seized
-from abm.ledger import CashBook
-from abm.margin import Marks
-from abm.recording.events import EventLog
-from abm.scenario.collateral import Liquidation as LiquidationRule
+from abm.collateral import Architecture, Arrived, CallArrived, Seized, SeizureOrder
 from abm.units import dollars
-from abm.venue.auction import Auction, AuctionHouse
-from abm.venue.exchange import Exchange
 from abm.venue.liquidation import Liquidation, Outcome, Stage, seizure_target
 from abm.venue.orders import Order, Side, Trade, TradeKind
-from abm.venue.waterfall import Waterfall
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from abm.ledger import CashBook
+    from abm.margin import Marks
+    from abm.recording.events import EventLog
+    from abm.scenario.collateral import Liquidation as LiquidationRule
+    from abm.venue.auction import Auction, AuctionHouse
+    from abm.venue.exchange import Exchange
+    from abm.venue.waterfall import Waterfall
 
 # A claim below this is dust: nobody pays for a message to fetch it.
 DUST_USD = 1.0
@@ -125,12 +130,8 @@ class LiquidationDesk:
                 continue
             shortfall = float(beliefs.maintenance[account] - beliefs.equity[account])
             chain = self._architecture.chain_of(account)
-            cause = self._log.add(
-                now, "breach", account=account, place=chain, value_usd=shortfall
-            )
-            liquidation = Liquidation(
-                len(self.liquidations), account, chain, cause, now, shortfall
-            )
+            cause = self._log.add(now, "breach", account=account, place=chain, value_usd=shortfall)
+            liquidation = Liquidation(len(self.liquidations), account, chain, cause, now, shortfall)
             self.liquidations.append(liquidation)
             self._open[account] = liquidation
             self._exchange.cancel(account)
@@ -212,9 +213,7 @@ class LiquidationDesk:
                 self._architecture.give_back(seized, unsold, cause=liquidation.cause, now=now)
             micro_dollars = seized.units[self._cash.token] + sum(item.proceeds for item in on_sale)
             self._set_stage(liquidation, Stage.RETURNING)
-            self._architecture.send_home(
-                seized, micro_dollars, cause=liquidation.cause, now=now
-            )
+            self._architecture.send_home(seized, micro_dollars, cause=liquidation.cause, now=now)
 
     def advance(self, beliefs: Beliefs, now: int) -> None:
         """Take every open liquidation one step further."""

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
-from abm.ledger import CashBook
-from abm.margin import PositionTable
+import numpy as np
+
 from abm.units import MICRO
 from abm.venue.book import OrderBook, Resting
 from abm.venue.orders import Lifetime, Order, Side, Trade, TradeKind
 from abm.venue.quotes import NO_ASK, NO_BID, MassQuote, QuoteBoard
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from abm.ledger import CashBook
+    from abm.margin import PositionTable
 
 
 class Exchange:
@@ -174,9 +179,7 @@ class Exchange:
             side = order.side.opposite
             lots = self.quotes.take(side, order.instrument, maker, level, wanted)
             other = self._makers[maker]
-        buyer, seller = (
-            (order.account, other) if order.side is Side.BUY else (other, order.account)
-        )
+        buyer, seller = (order.account, other) if order.side is Side.BUY else (other, order.account)
         trade = Trade(order.instrument, buyer, seller, lots, ticks, order.side, kind)
         self.settle(trade)
         fee = round(self._taker_fee * price_usd * lots * MICRO)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from abm.venue.waterfall import WaterfallUse
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from abm.venue.waterfall import WaterfallUse
 
 
 class Stage(StrEnum):

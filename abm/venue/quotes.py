@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from abm.venue.orders import Side
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 NO_BID = 0
 NO_ASK = int(np.iinfo(np.int64).max)
@@ -128,16 +130,14 @@ class QuoteBoard:
         live = self.lots[side] > 0
         if side is Side.BUY:
             best: NDArray[np.int64] = np.where(live, self.ticks[side], NO_BID).max(axis=(1, 2))
-            return best
-        best = np.where(live, self.ticks[side], NO_ASK).min(axis=(1, 2))
+        else:
+            best = np.where(live, self.ticks[side], NO_ASK).min(axis=(1, 2))
         return best
 
     def quoted(self, side: Side) -> NDArray[np.bool_]:
         """Return which series have a quote on a side, shape (instruments,)."""
-        quoted: NDArray[np.bool_] = (self.lots[side] > 0).any(axis=(1, 2))
-        return quoted
+        return np.asarray(self.lots[side].any(axis=(1, 2)), dtype=np.bool_)
 
     def makers_quoting(self) -> int:
         """Return how many makers have any quote."""
-        live = sum((self.lots[side] > 0).any(axis=(0, 2)) for side in Side)
-        return int(np.count_nonzero(live))
+        return int(np.count_nonzero(sum(self.lots[side].sum(axis=(0, 2)) for side in Side)))

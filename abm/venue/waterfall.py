@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from abm.ledger import CashBook, Holders, TokenLedger
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from abm.ledger import CashBook, Holders, TokenLedger
 
 
 def share_out(amount: int, weights: NDArray[np.int64]) -> NDArray[np.int64]:
