@@ -52,7 +52,7 @@ class Message:
     repeat_of: int | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Transit:
     """The way of one message: seconds are from the start of the run, None until they happen."""
 

@@ -48,7 +48,7 @@ class ChainState(Haltable):
 class ChannelState(Haltable):
     """What changes about a channel during a run."""
 
-    awaiting: list[Transit] = field(default_factory=list)
+    awaiting: dict[int, Transit] = field(default_factory=dict)
 
 
 class Transport:
@@ -145,11 +145,11 @@ class Transport:
             noticed = now + ceil(protocol.retry_seconds)
             heapq.heappush(self._repeats, (noticed, message.id, message))
         else:
-            self.channels[message.channel].awaiting.append(transit)
+            self.channels[message.channel].awaiting[message.id] = transit
         if draw.duplicated and message.repeat_of is None:
             twin = replace(message, id=len(self.transits), repeat_of=message.id)
             self.transits.append(replace(transit, message=twin, doomed=False))
-            self.channels[message.channel].awaiting.append(self.transits[-1])
+            self.channels[message.channel].awaiting[twin.id] = self.transits[-1]
 
     def fee_offered(self, transit: Transit, now: int) -> float:
         """Return the fee a relayer would get, in dollars: it doubles while the message waits."""
@@ -163,7 +163,7 @@ class Transport:
         if self.blocked_until(channel) >= before:
             return []
         return [
-            transit for transit in self.channels[channel].awaiting if transit.ready_second < before
+            transit for transit in self.channels[channel].awaiting.values() if transit.ready_second < before
         ]
 
     def blocked_until(self, channel: str) -> int:
@@ -187,7 +187,7 @@ class Transport:
         transit.picked_second = picked
         transit.fee_paid_usd = fee_usd
         due = picked + ceil(rule.execution_seconds + share * block)
-        self.channels[channel].awaiting.remove(transit)
+        del self.channels[channel].awaiting[transit.message.id]
         heapq.heappush(self._due, (due, transit.message.id, transit))
 
     def deliver_due(self, now: int) -> list[Transit]:
@@ -239,9 +239,9 @@ class Transport:
         """Give up what waited too long, repeat what was lost; return what expired."""
         expired = []
         for state in self.channels.values():
-            late = [transit for transit in state.awaiting if transit.expiry_second <= now]
+            late = [transit for transit in state.awaiting.values() if transit.expiry_second <= now]
             for transit in late:
-                state.awaiting.remove(transit)
+                del state.awaiting[transit.message.id]
                 self._end(transit, Fate.EXPIRED, now)
             expired += late
         while self._repeats and self._repeats[0][0] <= now:

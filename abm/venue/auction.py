@@ -44,7 +44,7 @@ class Bid:
     units: int
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Auction:
     """One token of one seizure on sale.
 

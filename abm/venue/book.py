@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from abm.venue.orders import Order, Side
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Resting:
     """What is left of an order, with its place in the order of arrival."""
 

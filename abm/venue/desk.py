@@ -154,7 +154,8 @@ class LiquidationDesk:
         return calls
 
     def _put_on_sale(self, liquidation: Liquidation, seized: Seized, now: int) -> None:
-        liquidation.first_seized_second = liquidation.first_seized_second or seized.second
+        if liquidation.first_seized_second is None:
+            liquidation.first_seized_second = seized.second
         self.under_way[seized.account] += np.array(seized.units)
         on_sale = [
             self.auctions.open(seized, token, now)
@@ -178,7 +179,8 @@ class LiquidationDesk:
     def _receive(self, liquidation: Liquidation, arrived: Arrived) -> None:
         self.under_way[arrived.account, self._cash.token] -= arrived.micro_dollars
         liquidation.proceeds += arrived.micro_dollars
-        liquidation.proceeds_second = liquidation.proceeds_second or arrived.second
+        if liquidation.proceeds_second is None:
+            liquidation.proceeds_second = arrived.second
         self._log.add(
             arrived.second,
             "proceeds",
@@ -222,10 +224,8 @@ class LiquidationDesk:
                 self._after_call(liquidation, beliefs, now)
             closing = liquidation.stage is Stage.CLOSING
             early = self._rule.close_out == "at_once" and liquidation.stage is not Stage.CALLED
-            if closing or early:
-                self._close_positions(liquidation, beliefs, now)
-            if liquidation.stage is Stage.CLOSING:
-                self._finish_if_flat(liquidation, beliefs, now)
+            if (closing or early) and self._close_positions(liquidation, beliefs, now) and closing:
+                self._finish(liquidation, beliefs, now)
 
     def _after_call(self, liquidation: Liquidation, beliefs: Beliefs, now: int) -> None:
         account = liquidation.account
@@ -249,7 +249,8 @@ class LiquidationDesk:
             return
         liquidation.stage = Stage.SEIZING
         liquidation.seizures += 1
-        liquidation.first_seizure_second = liquidation.first_seizure_second or now
+        if liquidation.first_seizure_second is None:
+            liquidation.first_seizure_second = now
         cause = self._log.add(
             now,
             "seizure",
@@ -261,36 +262,40 @@ class LiquidationDesk:
         order = SeizureOrder(account, liquidation.id, target)
         self._architecture.seize(order, cause=cause, now=now)
 
-    def _close_positions(self, liquidation: Liquidation, beliefs: Beliefs, now: int) -> None:
-        """Trade an account's contracts away: into the book, later to a market maker."""
+    def _close_positions(self, liquidation: Liquidation, beliefs: Beliefs, now: int) -> bool:
+        """Trade an account's contracts away, into the book, later to a market maker.
+
+        Returns whether none are left.
+        """
         if liquidation.closing_second is None:
             liquidation.closing_second = now
         account, marks = liquidation.account, beliefs.marks
         patience = now - liquidation.closing_second >= self._rule.take_over_seconds
-        row = self._exchange.positions.row(account).tolist()
-        for instrument, held in enumerate(row):
-            if held == 0:
-                continue
+        row = self._exchange.positions.row(account)
+        flat = True
+        for instrument in np.flatnonzero(row).tolist():
+            held = int(row[instrument])
             side = Side.SELL if held > 0 else Side.BUY
-            worst = marks.value[instrument] * (1.0 + side * self._rule.close_slippage)
-            order = Order(
-                account,
-                instrument,
-                side,
-                abs(held),
-                self._exchange.ticks(worst),
-            )
-            left = abs(held) - self._exchange.submit(order, marks.price_usd, TradeKind.CLOSE_OUT)
+            left = abs(held)
+            if self._exchange.offers(side.opposite, instrument):
+                worst = float(marks.value[instrument]) * (1.0 + side * self._rule.close_slippage)
+                order = Order(account, instrument, side, left, self._exchange.ticks(worst))
+                left -= self._exchange.submit(order, marks.price_usd, TradeKind.CLOSE_OUT)
             if patience and left:
-                self._take_over(account, instrument, side, left, beliefs)
+                left -= self._take_over(account, instrument, side, left, beliefs)
+            flat = flat and left == 0
+        return flat
 
     def _take_over(
         self, account: int, instrument: int, side: Side, lots: int, beliefs: Beliefs
-    ) -> None:
-        """Move what the book did not take to the market maker with the most equity."""
+    ) -> int:
+        """Move what the book did not take to the market maker with the most equity.
+
+        Returns how many contracts were moved.
+        """
         makers = [maker for maker in self._makers if maker != account]
         if not makers:
-            return
+            return 0
         maker = max(makers, key=lambda candidate: (beliefs.equity[candidate], -candidate))
         price = beliefs.marks.value[instrument] * (1.0 + side * self._rule.take_over_discount)
         buyer, seller = (account, maker) if side is Side.BUY else (maker, account)
@@ -298,11 +303,11 @@ class LiquidationDesk:
         self._exchange.settle(
             Trade(instrument, buyer, seller, lots, ticks, side, TradeKind.TAKE_OVER)
         )
+        return lots
 
-    def _finish_if_flat(self, liquidation: Liquidation, beliefs: Beliefs, now: int) -> None:
+    def _finish(self, liquidation: Liquidation, beliefs: Beliefs, now: int) -> None:
+        """End the liquidation of a flat account, or seize more, or write its debt off."""
         account = liquidation.account
-        if self._exchange.positions.row(account).any():
-            return
         if int(self._cash.balances[account]) >= 0:
             self._end(liquidation, Outcome.CLOSED, now)
         elif beliefs.claim_usd[account] >= DUST_USD:

@@ -193,6 +193,11 @@ class Exchange:
         self._cash.move(trade.buyer, trade.seller, premium)
         self.trades.append(trade)
 
+    def offers(self, side: Side, instrument: int) -> bool:
+        """Return whether anything is quoted or rests on a side of a series."""
+        ranked = self.quotes.ranked(side, instrument)
+        return bool(ranked) or self.books[instrument].lots[side] > 0
+
     def ticks(self, premium_usd: float) -> int:
         """Return a premium in whole ticks, at least 1."""
         return max(round(premium_usd / self.tick_usd), 1)

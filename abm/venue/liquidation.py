@@ -34,7 +34,7 @@ class Outcome(StrEnum):
     BAD_DEBT = "bad_debt"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Liquidation:
     """From a believed breach to the account's close. Seconds are None until they happen.
 

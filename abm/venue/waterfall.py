@@ -38,7 +38,7 @@ def share_out(amount: int, weights: NDArray[np.int64]) -> NDArray[np.int64]:
     if amount == 0 or total == 0:
         return np.zeros_like(weights)
     # Python integers: the product of two amounts in micro-dollars overflows 64 bits.
-    exact = [int(weight) * amount for weight in weights]
+    exact = [weight * amount for weight in weights.tolist()]
     shares = np.array([product // total for product in exact], dtype=np.int64)
     remainders = np.array([product % total / total for product in exact])
     left = amount - int(shares.sum())
