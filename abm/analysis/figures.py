@@ -60,22 +60,29 @@ def _times(results: RunResults, seconds: pl.Series) -> list[datetime]:
 
 
 def _mark_shocks(results: RunResults, figure: go.Figure) -> None:
-    """Shade the time of every shock, and name it once at the top."""
+    """Shade the time of every shock; name those that start within an hour together, at the top."""
     start = _start(results)
     end = start + timedelta(hours=results.manifest.scenario["clock"]["hours"])
-    for place, (name, shock) in enumerate(results.manifest.scenario["shocks"].items()):
-        begin = start + timedelta(hours=shock["at_hours"])
-        stop = min(begin + timedelta(hours=shock["duration_hours"]), end)
-        figure.add_vrect(
-            x0=begin,
-            x1=stop,
-            fillcolor=RED,
-            opacity=0.06,
-            line_width=0,
-            annotation_text=name.replace("_", " "),
-            annotation_position="bottom left",
-            annotation_font={"size": 10, "color": RED},
-            annotation_yshift=13 * place,
+    shocks = results.manifest.scenario["shocks"]
+    labels: list[tuple[datetime, list[str]]] = []
+    for name in sorted(shocks, key=lambda name: shocks[name]["at_hours"]):
+        begin = start + timedelta(hours=shocks[name]["at_hours"])
+        stop = min(begin + timedelta(hours=shocks[name]["duration_hours"]), end)
+        figure.add_vrect(x0=begin, x1=stop, fillcolor=RED, opacity=0.05, line_width=0)
+        if not labels or begin - labels[-1][0] > timedelta(hours=1):
+            labels.append((begin, []))
+        labels[-1][1].append(name.replace("_", " "))
+    for begin, names in labels:
+        figure.add_annotation(
+            x=begin,
+            y=1,
+            yref="paper",
+            xanchor="left",
+            yanchor="top",
+            align="left",
+            showarrow=False,
+            text="<br>".join(names),
+            font={"size": 11, "color": RED},
         )
 
 
@@ -122,7 +129,7 @@ def loss_over_time(results: RunResults) -> Figure:
     _mark_shocks(results, plot)
     plot.update_layout(**LAYOUT, height=430)
     plot.update_yaxes(title_text="loss, USD", rangemode="tozero", secondary_y=False)
-    plot.update_yaxes(title_text="price, USD", showgrid=False, secondary_y=True)
+    plot.update_yaxes(title_text="price, USD", showgrid=False, tickmode="auto", secondary_y=True)
     return Figure("Loss over time against the price", caption, plot)
 
 
@@ -206,7 +213,7 @@ def chain_graph(results: RunResults) -> Figure:
     plot.update_xaxes(visible=False, range=[-2.3, 2.3])
     plot.update_yaxes(visible=False, range=[-1.6, 1.6])
     caption = (
-        "Chains and the channels between them. Red and dashed is what the scenario halted; the "
+        "Chains and the channels between them. Red is what the scenario halted; the "
         "bad debt stands at the chain on which the failed accounts' collateral stood."
     )
     return Figure("Chains and channels, and what failed", caption, plot)

@@ -39,7 +39,7 @@ def render_report(results: RunResults) -> str:
             include_plotlyjs=False,
             full_html=False,
             div_id=make.__name__,
-            config={"displaylogo": False, "responsive": True},
+            config={"displayModeBar": False, "responsive": True},
         )
         sections.append(
             f"<section aria-label='{escape(figure.title)}'><h2>{escape(figure.title)}</h2>"

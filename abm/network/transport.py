@@ -163,7 +163,9 @@ class Transport:
         if self.blocked_until(channel) >= before:
             return []
         return [
-            transit for transit in self.channels[channel].awaiting.values() if transit.ready_second < before
+            transit
+            for transit in self.channels[channel].awaiting.values()
+            if transit.ready_second < before
         ]
 
     def blocked_until(self, channel: str) -> int:

@@ -1,0 +1,44 @@
+"""Scenarios small enough to run whole in a test."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from abm.scenario import Scenario, parse_scenario
+
+ROOT = Path(__file__).parent.parent
+FLAGSHIP = ROOT / "scenarios" / "message_halt_march_2020.toml"
+
+ScenarioMaker = Callable[..., Scenario]
+
+
+@pytest.fixture(scope="session")
+def flagship_data() -> dict[str, Any]:
+    """Return the flagship as its file has it."""
+    return tomllib.loads(FLAGSHIP.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="session")
+def small_flagship(flagship_data: dict[str, Any]) -> ScenarioMaker:
+    """Make the flagship with a tenth of the people and 30 hours of two-minute steps.
+
+    Keyword arguments replace whole tables of the file.
+    """
+
+    def make(**tables: Any) -> Scenario:  # noqa: ANN401 - any table of a scenario
+        data = {**flagship_data}
+        data["clock"] = {**data["clock"], "hours": 30, "step_seconds": 120}
+        data["traders"] = {
+            kind: {**rule, "count": rule["count"] // 10} for kind, rule in data["traders"].items()
+        }
+        data["liquidators"] = {**data["liquidators"], "capital_median_usd": 40_000}
+        data["market_makers"] = {**data["market_makers"], "capital_usd": 800_000, "quote_lots": 4}
+        data["waterfall"] = {"insurance_fund_usd": 25_000}
+        return parse_scenario({**data, **tables})
+
+    return make
