@@ -42,8 +42,8 @@ def _times(outcome: Outcome) -> str:
 
 def _depth(outcome: Outcome) -> str:
     worst, median = outcome["worst_depth_lots"], outcome["median_depth_lots"]
-    share = f" ({worst / median:.0%} of median)" if median else ""
-    return f"{worst:,.0f} contracts{share}"
+    share = f" ({worst / median:.0%})" if median else ""
+    return f"{worst:,.0f} lots{share}"
 
 
 LINES: tuple[tuple[str, Callable[[Outcome], str], bool], ...] = (
@@ -63,7 +63,7 @@ LINES: tuple[tuple[str, Callable[[Outcome], str], bool], ...] = (
         _count("messages_late", "messages_lost", "messages_expired"),
         False,
     ),
-    ("Worst depth of the books", _depth, False),
+    ("Worst depth (of median)", _depth, False),
 )
 
 
