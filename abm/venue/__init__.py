@@ -5,10 +5,12 @@ from abm.venue.desk import Beliefs, LiquidationDesk
 from abm.venue.exchange import Exchange
 from abm.venue.liquidation import Liquidation, Outcome, Stage
 from abm.venue.orders import Lifetime, Order, Side, Trade, TradeKind
-from abm.venue.quotes import MassQuote
+from abm.venue.quotes import NO_ASK, NO_BID, MassQuote
 from abm.venue.waterfall import Waterfall, WaterfallUse
 
 __all__ = [
+    "NO_ASK",
+    "NO_BID",
     "Auction",
     "AuctionHouse",
     "Beliefs",

@@ -59,10 +59,12 @@ class OrderBook:
             del queues[-side * heapq.heappop(heap)]
         return None
 
-    def cancel(self, account: int) -> None:
-        """Cancel every order of an account."""
-        for resting in self._by_account.pop(account, []):
+    def cancel(self, account: int) -> bool:
+        """Cancel every order of an account; return whether there were any."""
+        orders = self._by_account.pop(account, [])
+        for resting in orders:
             self.take(resting, resting.lots_left)
+        return bool(orders)
 
     def take(self, resting: Resting, lots: int) -> None:
         """Remove contracts of a resting order, because they traded or were cancelled."""

@@ -65,8 +65,11 @@ class Exchange:
         self._tick_micro = round(tick_usd * MICRO)
         self._taker_fee = taker_fee
         self._sequence = 0
-        # Series in which an order ever rested, as a dictionary to keep their order.
-        self._with_orders: dict[int, None] = {}
+        # Best resting premium of each series in ticks, as `QuoteBoard.best` has it for quotes.
+        self._resting = {
+            Side.BUY: np.full(instruments, NO_BID, dtype=np.int64),
+            Side.SELL: np.full(instruments, NO_ASK, dtype=np.int64),
+        }
 
     def submit(self, order: Order, price_usd: float, kind: TradeKind = TradeKind.ORDER) -> int:
         """Match an order; return the contracts that traded.
@@ -88,7 +91,7 @@ class Exchange:
             left -= self._fill(order, found, left, price_usd, kind)
         if left and order.lifetime is Lifetime.REST:
             self.books[order.instrument].rest(order, self._sequence, left)
-            self._with_orders[order.instrument] = None
+            self._refresh(order.side, order.instrument)
         return order.lots - left
 
     def quote(self, maker: int, quote: MassQuote, price_usd: float) -> None:
@@ -111,23 +114,21 @@ class Exchange:
         self, side: Side, ticks: NDArray[np.int64], lots: NDArray[np.int64]
     ) -> list[tuple[int, int]]:
         """Return the (instrument, level) pairs of a ladder side that the book can fill."""
-        best = self.quotes.best(side.opposite), self._best_resting(side.opposite)
+        other = side.opposite
         if side is Side.BUY:
-            crossing = ticks >= np.minimum(*best)[:, np.newaxis]
+            crossing = ticks >= np.minimum(self.quotes.best(other), self._resting[other])[:, None]
         else:
-            crossing = ticks <= np.maximum(*best)[:, np.newaxis]
+            crossing = ticks <= np.maximum(self.quotes.best(other), self._resting[other])[:, None]
         crossing &= lots > 0
+        if not crossing.any():
+            return []
         return [(int(i), int(level)) for i, level in np.argwhere(crossing)]
 
-    def _best_resting(self, side: Side) -> NDArray[np.int64]:
-        """Return the best resting premium of each series in ticks, as `QuoteBoard.best` does."""
+    def _refresh(self, side: Side, instrument: int) -> None:
+        """Note the best resting premium of a series after it changed."""
+        best = self.books[instrument].best(side)
         nothing = NO_BID if side is Side.BUY else NO_ASK
-        best = np.full(len(self.books), nothing, dtype=np.int64)
-        for instrument in self._with_orders:
-            resting = self.books[instrument].best(side)
-            if resting is not None:
-                best[instrument] = resting.order.limit_ticks
-        return best
+        self._resting[side][instrument] = nothing if best is None else best.order.limit_ticks
 
     def _best_against(self, order: Order) -> Resting | tuple[int, int, int] | None:
         """Return the resting order, or the (maker, level, ticks) of the quote, to trade with."""
@@ -148,6 +149,7 @@ class Exchange:
         while resting is not None and resting.order.account == order.account:
             # Self-trade prevention: the older order goes.
             book.take(resting, resting.lots_left)
+            self._refresh(side, order.instrument)
             resting = book.best(side)
         if resting is None or order.side * (order.limit_ticks - resting.order.limit_ticks) < 0:
             return None
@@ -173,6 +175,7 @@ class Exchange:
         if isinstance(found, Resting):
             lots = min(wanted, found.lots_left)
             self.books[order.instrument].take(found, lots)
+            self._refresh(order.side.opposite, order.instrument)
             other, ticks = found.order.account, found.order.limit_ticks
         else:
             maker, level, ticks = found
@@ -204,8 +207,10 @@ class Exchange:
 
     def cancel(self, account: int) -> None:
         """Cancel every resting order of an account."""
-        for book in self.books:
-            book.cancel(account)
+        for instrument, book in enumerate(self.books):
+            if book.cancel(account):
+                for side in Side:
+                    self._refresh(side, instrument)
 
     def expire(self, instruments: NDArray[np.int64], payoff_micro: NDArray[np.int64]) -> None:
         """Settle series in cash and remove them.
@@ -223,9 +228,9 @@ class Exchange:
         self.quotes.expire(instruments)
         for instrument in instruments.tolist():
             self.books[instrument] = OrderBook()
-            self._with_orders.pop(instrument, None)
+            for side in Side:
+                self._refresh(side, instrument)
 
-    def depth_lots(self) -> int:
-        """Return all contracts quoted or resting, both sides."""
-        quoted = sum(int(self.quotes.lots[side].sum()) for side in Side)
-        return quoted + sum(sum(book.lots.values()) for book in self.books)
+    def resting_lots(self) -> int:
+        """Return all contracts of resting orders, both sides; quotes are not among them."""
+        return sum(sum(book.lots.values()) for book in self.books)

@@ -134,10 +134,9 @@ class QuoteBoard:
             best = np.where(live, self.ticks[side], NO_ASK).min(axis=(1, 2))
         return best
 
-    def quoted(self, side: Side) -> NDArray[np.bool_]:
-        """Return which series have a quote on a side, shape (instruments,)."""
-        return np.asarray(self.lots[side].any(axis=(1, 2)), dtype=np.bool_)
-
-    def makers_quoting(self) -> int:
-        """Return how many makers have any quote."""
-        return int(np.count_nonzero(sum(self.lots[side].sum(axis=(0, 2)) for side in Side)))
+    def lots_by_maker(self) -> NDArray[np.int64]:
+        """Return the contracts each maker quotes, both sides, shape (makers,)."""
+        lots: NDArray[np.int64] = sum(
+            (self.lots[side].sum(axis=(0, 2)) for side in Side), np.zeros_like(self.sequence)
+        )
+        return lots
