@@ -102,12 +102,16 @@ class MakerDesk(Protocol):
         """Return what a market maker sees now."""
         ...
 
-    def needs_quote(self, maker: int) -> bool:
+    def needs_new_quote(self, maker: int) -> bool:
         """Return whether price, inventory or time have moved enough to quote anew."""
         ...
 
     def queue_quote(self, maker: int, quote: MassQuote | None) -> None:
         """Ask for a ladder to be replaced, or withdrawn, in this step."""
+        ...
+
+    def queue_same(self, maker: int) -> None:
+        """Ask for the last ladder to be posted again in its full size."""
         ...
 
 
@@ -123,8 +127,10 @@ class MarketMaker(mesa.Agent):
         self._desk = desk
 
     def step(self) -> None:
-        """Queue a new ladder if something moved."""
-        if self._desk.needs_quote(self.slot):
+        """Queue a new ladder if something moved, else the last one again."""
+        if self._desk.needs_new_quote(self.slot):
             self._desk.queue_quote(
                 self.slot, choose_quotes(self._desk.view(self.slot), self.parameters)
             )
+        else:
+            self._desk.queue_same(self.slot)

@@ -26,7 +26,7 @@ class TokenLedger:
 
     def __init__(self, tokens: tuple[str, ...]) -> None:
         self.tokens = tokens
-        self._balances = np.zeros((0, len(tokens)), dtype=np.int64)
+        self._balances = np.zeros((len(tokens), 0), dtype=np.int64)
         self._names: list[str] = []
         self._issued = np.zeros(len(tokens), dtype=np.int64)
 
@@ -37,8 +37,8 @@ class TokenLedger:
             self._names.append(name)
         else:
             self._names += [f"{name}[{number}]" for number in range(count)]
-        rows = np.zeros((count, len(self.tokens)), dtype=np.int64)
-        self._balances = np.concatenate([self._balances, rows])
+        fresh = np.zeros((len(self.tokens), count), dtype=np.int64)
+        self._balances = np.concatenate([self._balances, fresh], axis=1)
         return first
 
     def name(self, holder: int) -> str:
@@ -55,7 +55,7 @@ class TokenLedger:
         """
         if amount < 0:
             raise LedgerError(f"endowment of {self.name(holder)} is {amount}; it must be >= 0")
-        self._balances[holder, token] += amount
+        self._balances[token, holder] += amount
         self._issued[token] += amount
 
     def transfer(self, source: int, destination: int, token: int, amount: int) -> None:
@@ -66,28 +66,28 @@ class TokenLedger:
         LedgerError
             If ``amount`` is negative or more than the source holds.
         """
-        held = int(self._balances[source, token])
+        held = int(self._balances[token, source])
         if not 0 <= amount <= held:
             raise LedgerError(
                 f"transfer of {amount} {self.tokens[token]} from {self.name(source)} to "
                 f"{self.name(destination)}: it must be between 0 and the {held} held"
             )
-        self._balances[source, token] -= amount
-        self._balances[destination, token] += amount
+        self._balances[token, source] -= amount
+        self._balances[token, destination] += amount
 
     def balance(self, holder: int, token: int) -> int:
         """Return what one holder has of one token, in base units."""
-        return int(self._balances[holder, token])
+        return int(self._balances[token, holder])
 
     def block(self, first: int, count: int) -> NDArray[np.int64]:
         """Return a read-only view of the balances of a block, shape (count, tokens)."""
-        view = self._balances[first : first + count]
+        view = self._balances[:, first : first + count].T
         view.flags.writeable = False
         return view
 
     def held_by(self, holders: list[int]) -> NDArray[np.int64]:
         """Return what some holders have together of each token, shape (tokens,)."""
-        held: NDArray[np.int64] = self._balances[holders].sum(axis=0)
+        held: NDArray[np.int64] = self._balances[:, holders].sum(axis=1)
         return held
 
     def issued(self) -> NDArray[np.int64]:
@@ -96,7 +96,7 @@ class TokenLedger:
 
     def totals(self) -> NDArray[np.int64]:
         """Return what all holders have together of each token, shape (tokens,)."""
-        totals: NDArray[np.int64] = self._balances.sum(axis=0)
+        totals: NDArray[np.int64] = self._balances.sum(axis=1)
         return totals
 
     def breaches(self) -> list[str]:
@@ -109,7 +109,7 @@ class TokenLedger:
             if total != issued
         ]
         if self._balances.size and self._balances.min() < 0:
-            holder, token = np.argwhere(self._balances < 0)[0]
-            held = int(self._balances[holder, token])
+            token, holder = np.argwhere(self._balances < 0)[0]
+            held = int(self._balances[token, holder])
             found.append(f"{self.name(int(holder))} holds {held} {self.tokens[token]}")
         return found

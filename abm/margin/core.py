@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from abm.market.pricing import black_greeks, black_value
+from abm.market.pricing import black_value, sensitivities
 from abm.market.surface import implied_volatility
 from abm.units import SECONDS_PER_YEAR
 
@@ -56,8 +56,9 @@ def mark_instruments(
     alive = instruments.expiry_second > now
     volatility = implied_volatility(price_usd, level, instruments.strike_usd, left, rule)
     years = left / SECONDS_PER_YEAR
-    total = volatility * np.sqrt(years)
-    greeks = black_greeks(price_usd, instruments.strike_usd, total, instruments.is_call, years)
+    greeks = sensitivities(
+        price_usd, instruments.strike_usd, years, volatility, instruments.is_call
+    )
     return Marks(
         price_usd=price_usd,
         value=np.where(alive, greeks.value, 0.0),

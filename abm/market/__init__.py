@@ -1,19 +1,23 @@
 """What trades: instruments, option value, implied volatility and price paths."""
 
 from abm.market.board import PriceBoard, Round
+from abm.market.implied import implied_volatility_of_price
 from abm.market.instruments import InstrumentTable, list_instruments
 from abm.market.paths import price_path
-from abm.market.pricing import BlackGreeks, black_greeks, black_value
+from abm.market.pricing import Greeks, black_76, black_scholes_merton, black_value, greeks
 from abm.market.surface import implied_volatility, volatility_levels
 
 __all__ = [
-    "BlackGreeks",
+    "Greeks",
     "InstrumentTable",
     "PriceBoard",
     "Round",
-    "black_greeks",
+    "black_76",
+    "black_scholes_merton",
     "black_value",
+    "greeks",
     "implied_volatility",
+    "implied_volatility_of_price",
     "list_instruments",
     "price_path",
     "volatility_levels",

@@ -8,6 +8,7 @@ import numpy as np
 
 from abm.agents import MakerView, Offer, Pending, TraderView
 from abm.market import Round
+from abm.simulation.world import Quoted
 from abm.units import MICRO
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 # A ladder is renewed after this time even if nothing moved.
 REQUOTE_SECONDS = 600
+# A ladder is renewed when a series' inventory moved by this share of its limit.
+REQUOTE_INVENTORY = 0.02
 
 
 class OrderDesk:
@@ -81,14 +84,22 @@ class QuoteDesk:
         self._world = world
 
     def needs_quote(self, maker: int) -> bool:
+        """Return whether a maker's ladder is old, has traded, or stands at an old price."""
+        return bool(self._world.exchange.quotes.traded[maker]) or self.needs_new_quote(maker)
+
+    def needs_new_quote(self, maker: int) -> bool:
         """Return whether the price, the inventory or the clock asks for a new ladder."""
         world = self._world
-        last = world.quoted_price.get(maker)
-        if last is None or world.exchange.quotes.traded[maker]:
+        last = world.quoted.get(maker)
+        if last is None:
             return True
-        moved = abs(world.marks.price_usd / last - 1.0)
-        age = (world.step - world.quoted_step[maker]) * world.scenario.clock.step_seconds
-        return moved >= world.scenario.market_makers.requote_move or age >= REQUOTE_SECONDS
+        rule = world.scenario.market_makers
+        moved = abs(world.marks.price_usd / last.price_usd - 1.0)
+        if moved >= rule.requote_move or world.now - last.second >= REQUOTE_SECONDS:
+            return True
+        inventory = world.positions.row(world.makers[maker])
+        shift = int(np.abs(inventory - last.inventory).max())
+        return shift > rule.inventory_limit_lots * REQUOTE_INVENTORY
 
     def view(self, maker: int) -> MakerView:
         """Return what a market maker sees."""
@@ -110,9 +121,13 @@ class QuoteDesk:
     def queue_quote(self, maker: int, quote: MassQuote | None) -> None:
         """Queue a ladder, or its withdrawal."""
         world = self._world
-        world.quoted_price[maker] = world.marks.price_usd
-        world.quoted_step[maker] = world.step
+        inventory = world.positions.row(world.makers[maker]).copy()
+        world.quoted[maker] = Quoted(world.marks.price_usd, world.now, inventory, quote)
         world.intents.trading.append((maker, quote))
+
+    def queue_same(self, maker: int) -> None:
+        """Queue the last ladder again, with its full size."""
+        self._world.intents.trading.append((maker, self._world.quoted[maker].quote))
 
 
 class RelayDesk:

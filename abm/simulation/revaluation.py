@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from abm.simulation.world import World
 
 
+REMARK_SECONDS = 600
+"""Marks are renewed after this time even if no round was published."""
+
+
 def believed_marks(world: World) -> Marks:
     """Return the venue's marks: of the price and volatility last published on its chain."""
     published = world.board[world.scenario.venue.chain]
@@ -35,9 +39,20 @@ def believed_marks(world: World) -> Marks:
 
 
 def mark(world: World) -> None:
-    """Take over the marks, and their stressed changes, of what is published at this step."""
+    """Renew the marks and their stressed changes when there is a reason to.
+
+    Marks follow the published rounds; between rounds they are renewed for the time that passes,
+    every ten minutes, and when a series expires.
+    """
+    published = world.board[world.scenario.venue.chain]
+    expired = bool((world.instruments.expiry_second[world.marks.alive] <= world.now).any())
+    due = world.now - world.marked_second >= REMARK_SECONDS
+    if published is world.marked_round and not due and not expired:
+        return
     world.marks = believed_marks(world)
     world.changes = world.core.changes(world.marks, world.now)
+    world.marked_round = published
+    world.marked_second = world.now
 
 
 def revalue(world: World) -> None:

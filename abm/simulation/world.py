@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from abm.collateral import Architecture
     from abm.ledger import CashBook, Holders, TokenLedger
     from abm.margin import MarginCore, Marks, PositionTable, Requirements
-    from abm.market import InstrumentTable, PriceBoard
+    from abm.market import InstrumentTable, PriceBoard, Round
     from abm.network import ChainGraph, Transport
     from abm.randomness import Streams
     from abm.recording.events import EventLog
@@ -66,6 +66,16 @@ class Resale:
     units: int
 
 
+@dataclass(frozen=True, slots=True)
+class Quoted:
+    """What a market maker quoted last: at which price, when, with which inventory."""
+
+    price_usd: float
+    second: int
+    inventory: NDArray[np.int64]
+    quote: MassQuote | None
+
+
 @dataclass
 class World:
     """Everything that a step reads and changes.
@@ -105,6 +115,8 @@ class World:
     beliefs: Beliefs
 
     step: int = 0
+    marked_round: Round | None = None
+    marked_second: int = 0
     intents: Intents = field(default_factory=Intents)
     top_ups: list[TopUp] = field(default_factory=list)
     resales: list[Resale] = field(default_factory=list)
@@ -112,8 +124,7 @@ class World:
     started_shocks: dict[str, int] = field(default_factory=dict)
     exit_fraction: float = 0.0
     published_history: list[float] = field(default_factory=list)
-    quoted_price: dict[int, float] = field(default_factory=dict)
-    quoted_step: dict[int, int] = field(default_factory=dict)
+    quoted: dict[int, Quoted] = field(default_factory=dict)
     trades_recorded: int = 0
 
     @property

@@ -98,17 +98,19 @@ class Exchange:
         """Replace a maker's ladder; what crosses the book trades first, at the book's prices."""
         self.quotes.withdraw(maker)
         account = self._makers[maker]
-        for side, ticks, lots in (
-            (Side.BUY, quote.bid_ticks, quote.bid_lots),
-            (Side.SELL, quote.ask_ticks, quote.ask_lots),
-        ):
-            for instrument, level in self._crossing(side, ticks, lots):
-                wanted = int(lots[instrument, level])
+        left = {Side.BUY: quote.bid_lots, Side.SELL: quote.ask_lots}
+        for side, ticks in ((Side.BUY, quote.bid_ticks), (Side.SELL, quote.ask_ticks)):
+            crossing = self._crossing(side, ticks, left[side])
+            if crossing:
+                left[side] = left[side].copy()
+            for instrument, level in crossing:
+                wanted = int(left[side][instrument, level])
                 limit = int(ticks[instrument, level])
                 order = Order(account, instrument, side, wanted, limit)
-                lots[instrument, level] -= self.submit(order, price_usd)
+                left[side][instrument, level] -= self.submit(order, price_usd)
         self._sequence += 1
-        self.quotes.replace(maker, quote, self._sequence)
+        rest = MassQuote(quote.bid_ticks, quote.ask_ticks, left[Side.BUY], left[Side.SELL])
+        self.quotes.replace(maker, rest, self._sequence)
 
     def _crossing(
         self, side: Side, ticks: NDArray[np.int64], lots: NDArray[np.int64]

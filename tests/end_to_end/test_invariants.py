@@ -25,7 +25,7 @@ def market(small_flagship: Callable[..., Scenario]) -> OptionsMarket:
 
 def test_tokens_made_from_nothing_are_caught_at_the_next_step(market: OptionsMarket) -> None:
     market.step()
-    market.world.ledger._balances[market.world.holders.fund, market.world.cash.token] += 1
+    market.world.ledger._balances[market.world.cash.token, market.world.holders.fund] += 1
     with pytest.raises(InvariantError, match=r"USDC: \d+ base units exist, \d+ were issued"):
         market.step()
 
