@@ -8,7 +8,7 @@ from abm.margin.core import (
     option_values,
     stress_changes,
 )
-from abm.margin.grids import GRIDS, StressPoints, span_points
+from abm.margin.grids import GRIDS, StressPoints, scan_risk, span_points, span_total
 from abm.margin.haircuts import counted_value, token_prices, total_value
 from abm.margin.positions import PositionTable
 
@@ -22,7 +22,9 @@ __all__ = [
     "counted_value",
     "mark_instruments",
     "option_values",
+    "scan_risk",
     "span_points",
+    "span_total",
     "stress_changes",
     "token_prices",
     "total_value",

@@ -68,5 +68,38 @@ def _limited(moves: NDArray[np.float64], scan_range: float) -> NDArray[np.float6
     return limited
 
 
+def scan_risk(profit: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the worst loss over the points of an array.
+
+    Parameters
+    ----------
+    profit : ndarray, shape (..., points)
+        Profit at each stress point, a gain above 0, cover included.
+
+    Returns
+    -------
+    ndarray, shape (...)
+        At least 0.
+    """
+    risk: NDArray[np.float64] = np.maximum(-profit.min(axis=-1), 0.0)
+    return risk
+
+
+def span_total(
+    scan: float,
+    *,
+    intermonth: float = 0.0,
+    delivery: float = 0.0,
+    intercommodity_credit: float = 0.0,
+    short_option_minimum: float = 0.0,
+) -> float:
+    """Return SPAN's requirement from its parts, all in dollars and at least 0.
+
+    >>> span_total(100.0, intermonth=10.0, intercommodity_credit=30.0, short_option_minimum=90.0)
+    90.0
+    """
+    return max(scan + intermonth + delivery - intercommodity_credit, short_option_minimum)
+
+
 GRIDS: dict[str, Callable[[StressGrid], StressPoints]] = {"span": span_points}
 """Every grid by the name that a scenario gives it; a new grid is one function and one line."""
