@@ -4,7 +4,7 @@ Examples
 --------
 >>> import abm
 >>> scenario = abm.load_scenario("scenarios/calm_week.toml")  # doctest: +SKIP
->>> results = abm.run(scenario, "results/calm")  # doctest: +SKIP
+>>> results = abm.run_pair(scenario, Path("results/calm"))  # doctest: +SKIP
 """
 
 from __future__ import annotations

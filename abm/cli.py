@@ -208,8 +208,11 @@ def _leave_evidence(error: BrokenRunError, scenario: Scenario, folder: Path) -> 
 
 
 def _replay_command(path: Path, overrides: list[str] | None, seed: int, second: int) -> str:
-    sets = "".join(f" --set '{override}'" for override in overrides or [])
-    return f"to replay the breach at second {second}: abm run {path} --seed {seed}{sets}"
+    import shlex
+
+    sets = [part for override in overrides or [] for part in ("--set", override)]
+    command = shlex.join(["abm", "run", str(path), "--seed", str(seed), *sets])
+    return f"to replay the breach at second {second}: {command}"
 
 
 def main() -> None:

@@ -296,7 +296,8 @@ def waterfall(results: RunResults) -> Figure:
         "nobody": "uncovered_usd",
         "bad debt": "bad_debt_usd",
     }
-    runs = [("with the shocks", RED, results)]
+    shocks = results.manifest.scenario["shocks"]
+    runs = [("with the shocks" if shocks else "this run", RED, results)]
     if results.counterfactual is not None:
         runs.append(("without the shocks", BLUE, results.counterfactual))
     for label, colour, run in runs:

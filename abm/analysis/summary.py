@@ -83,8 +83,14 @@ def headline(results: RunResults) -> str:
     loss = results.outcome["bad_debt_usd"]
     pair = results.counterfactual
     if pair is None:
-        return f"Bad debt of {format_usd(loss)}; the scenario has no shocks."
+        shocks = results.manifest.scenario["shocks"]
+        why = "it was not run without its shocks" if shocks else "the scenario has no shocks"
+        return f"Bad debt of {format_usd(loss)}; {why}."
     caused = loss - pair.outcome["bad_debt_usd"]
+    if caused < 0:
+        return (
+            f"Bad debt of {format_usd(loss)}, {format_usd(-caused)} less than without the shocks."
+        )
     return (
         f"Bad debt of {format_usd(loss)}, of which {format_usd(caused)} "
         "would not have happened without the shocks."

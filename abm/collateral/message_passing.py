@@ -22,6 +22,7 @@ from abm.collateral.architecture import (
 from abm.collateral.claims import ClaimTable
 from abm.collateral.vaults import put_back, take_for_order
 from abm.network import Message, channel_between
+from abm.recording.events import ROOT
 from abm.units import MICRO
 
 if TYPE_CHECKING:
@@ -32,11 +33,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BalanceReport:
-    """Balances of some vaults at one second; ``units`` has shape (accounts, tokens)."""
+    """Balances of some vaults at one second.
+
+    ``units`` has shape (accounts, tokens); ``number`` is the order of sending, which tells reports
+    of one second apart.
+    """
 
     accounts: NDArray[np.int64]
     units: NDArray[np.int64]
     as_of_second: int
+    number: int
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,8 @@ class MessagePassing:
         }
         self._local = np.array([chain == self._venue for chain in place.home_chains])
         self._next_report = 0.0
+        self._reports = 0
+        self._counted = np.zeros(len(place.home_chains), dtype=np.int64)
 
     def chain_of(self, account: int) -> str:
         """Return the account's home chain."""
@@ -152,19 +160,27 @@ class MessagePassing:
         """Send the balances of vaults that stand on one chain to the venue."""
         balances = self._place.vault_balances()[accounts]
         chain = self.chain_of(int(accounts[0]))
-        report = BalanceReport(accounts, balances, now)
+        self._reports += 1
+        report = BalanceReport(accounts, balances, now, self._reports)
         if chain == self._venue:
-            self.claims.report(report.accounts, report.units, report.as_of_second)
+            self._count(report)
             return
         self._place.transport.send(
             self._homeward(chain), "balance_report", report, cause=cause, now=now
         )
 
+    def _count(self, report: BalanceReport) -> None:
+        """Count what a report says of the accounts of which no later one has arrived."""
+        fresh = self._counted[report.accounts] < report.number
+        accounts = report.accounts[fresh]
+        self._counted[accounts] = report.number
+        self.claims.report(accounts, report.units[fresh], report.as_of_second)
+
     def deliver(self, message: Message, now: int) -> None:
         """Act on a call, a seizure, a report or proceeds."""
         match message.payload:
             case BalanceReport() as report:
-                self.claims.report(report.accounts, report.units, report.as_of_second)
+                self._count(report)
             case MarginCall() as call:
                 self._events.append(CallArrived(call.account, call.liquidation, now))
             case SeizureOrder() as order:
@@ -188,13 +204,13 @@ class MessagePassing:
 
     def advance(self, now: int) -> None:
         """Let every chain's vaults report all their balances when it is time."""
+        self.claims.as_of_second[self._local] = now
         if now < self._next_report:
             return
         self._next_report += self._place.scenario.collateral.sync_seconds
         for chain, accounts in self._accounts_of.items():
             if not self._place.transport.is_halted(chain, now):
-                self._report(accounts, cause=0, now=now)
-        self.claims.as_of_second[self._local] = now
+                self._report(accounts, cause=ROOT, now=now)
 
     def take_events(self) -> list[CollateralEvent]:
         """Return what happened since the last call, in order."""

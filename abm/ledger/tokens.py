@@ -109,7 +109,7 @@ class TokenLedger:
             if total != issued
         ]
         if self._balances.size and self._balances.min() < 0:
-            token, holder = np.argwhere(self._balances < 0)[0]
-            held = int(self._balances[token, holder])
-            found.append(f"{self.name(int(holder))} holds {held} {self.tokens[token]}")
+            for token, holder in np.argwhere(self._balances < 0).tolist():
+                held = int(self._balances[token, holder])
+                found.append(f"{self.name(holder)} holds {held} {self.tokens[token]}")
         return found

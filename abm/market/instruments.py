@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from abm.units import seconds
+from abm.units import SECONDS_PER_HOUR, seconds
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,9 +39,9 @@ class InstrumentTable:
 
     def name(self, instrument: int, underlying: str = "ETH") -> str:
         """Return a readable name of one series, such as ``ETH-32h-150-P``."""
-        hours = int(self.expiry_second[instrument]) // 3_600
+        hours = int(self.expiry_second[instrument]) / SECONDS_PER_HOUR
         letter = "C" if self.is_call[instrument] else "P"
-        return f"{underlying}-{hours}h-{self.strike_usd[instrument]:g}-{letter}"
+        return f"{underlying}-{hours:g}h-{self.strike_usd[instrument]:g}-{letter}"
 
     def payoff(self, price_usd: float) -> NDArray[np.float64]:
         """Return what one contract of each series pays at a settlement price.

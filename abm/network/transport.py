@@ -78,6 +78,7 @@ class Transport:
         self._due: list[tuple[int, int, Transit]] = []
         self._repeats: list[tuple[int, int, Message]] = []
         self._ended: list[Transit] = []
+        self._copies: dict[tuple[str, int], int] = defaultdict(int)
         self._applied: dict[str, dict[int, int]] = defaultdict(dict)
         self._nonces: dict[str, int] = defaultdict(int)
 
@@ -141,6 +142,7 @@ class Transport:
             doomed=draw.lost,
         )
         self.transits.append(transit)
+        self._copies[message.channel, message.nonce] += 1
         if draw.lost:
             noticed = now + ceil(protocol.retry_seconds)
             heapq.heappush(self._repeats, (noticed, message.id, message))
@@ -150,6 +152,7 @@ class Transport:
             twin = replace(message, id=len(self.transits), repeat_of=message.id)
             self.transits.append(replace(transit, message=twin, doomed=False))
             self.channels[message.channel].awaiting[twin.id] = self.transits[-1]
+            self._copies[message.channel, message.nonce] += 1
 
     def fee_offered(self, transit: Transit, now: int) -> float:
         """Return the fee a relayer would get, in dollars: it doubles while the message waits."""
@@ -167,6 +170,16 @@ class Transport:
             for transit in self.channels[channel].awaiting.values()
             if transit.ready_second < before
         ]
+
+    def _works_again(self, channel: str, second: int) -> int:
+        """Return the first second from this one on that falls into no halt of a channel's way."""
+        rule = self._scenario.channels[channel]
+        parts = (self.channels[channel], self.chains[rule.source], self.chains[rule.destination])
+        halts = sorted(halt for part in parts for halt in part.halts)
+        for start, end in halts:
+            if start <= second < end:
+                second = end
+        return second
 
     def blocked_until(self, channel: str) -> int:
         """Return the second at which a channel and both its chains work again."""
@@ -197,9 +210,9 @@ class Transport:
         delivered = []
         while self._due and self._due[0][0] <= now:
             due, identifier, transit = heapq.heappop(self._due)
-            blocked = self.blocked_until(transit.message.channel)
-            if due < blocked:
-                heapq.heappush(self._due, (blocked, identifier, transit))
+            works_again = self._works_again(transit.message.channel, due)
+            if due < works_again:
+                heapq.heappush(self._due, (works_again, identifier, transit))
                 continue
             self._end(transit, Fate.DELIVERED, due)
             seen = self._applied[transit.message.channel]
@@ -223,6 +236,7 @@ class Transport:
         transit.end_second = second
         transit.halted_seconds = self._halted_seconds(transit, second)
         self._ended.append(transit)
+        self._copies[transit.message.channel, transit.message.nonce] -= 1
 
     def _halted_seconds(self, transit: Transit, end: int) -> int:
         """Return how much of a message's way fell into a halt of its channel or chains."""
@@ -238,14 +252,19 @@ class Transport:
         )
 
     def expire_and_repeat(self, now: int) -> list[Transit]:
-        """Give up what waited too long, repeat what was lost; return what expired."""
+        """Give up what waited too long, repeat what was lost.
+
+        Returns what expired without any copy of it delivered or still under way.
+        """
         expired = []
         for state in self.channels.values():
             late = [transit for transit in state.awaiting.values() if transit.expiry_second <= now]
             for transit in late:
                 del state.awaiting[transit.message.id]
                 self._end(transit, Fate.EXPIRED, now)
-            expired += late
+                key = (transit.message.channel, transit.message.nonce)
+                if self._copies[key] == 0 and key[1] not in self._applied[key[0]]:
+                    expired.append(transit)
         while self._repeats and self._repeats[0][0] <= now:
             _, identifier, message = heapq.heappop(self._repeats)
             self._end(self.transits[identifier], Fate.LOST, now)

@@ -34,6 +34,11 @@ def check_target(folder: Path, scenario: Scenario) -> None:
     ResultsError
         If the folder is not empty and does not hold a run of this very scenario and seed.
     """
+    above = next(path for path in folder.absolute().parents if path.exists())
+    if not above.is_dir():
+        raise ResultsError(folder, f"--out must name a folder; {above} above it is a file")
+    if folder.resolve() == Path.cwd():
+        raise ResultsError(folder, "--out must not be the working directory; name a new folder")
     if not folder.exists():
         return
     if not folder.is_dir():
@@ -63,11 +68,22 @@ def new_folder(folder: Path) -> Iterator[Path]:
         fresh = aside / "new"
         fresh.mkdir()
         yield fresh
-        if folder.exists():
-            folder.rename(aside / "old")
-        fresh.rename(folder)
+        _swap(fresh, folder, aside / "old")
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def _swap(fresh: Path, folder: Path, old: Path) -> None:
+    """Put one folder in the place of another, or leave the other where it was."""
+    if not folder.exists():
+        fresh.rename(folder)
+        return
+    folder.rename(old)
+    try:
+        fresh.rename(folder)
+    except BaseException:
+        old.rename(folder)
+        raise
 
 
 def write_run(recorder: Recorder, scenario: Scenario, folder: Path) -> Manifest:

@@ -64,6 +64,9 @@ class Manifest:
         data = json.loads(text)
         if not isinstance(data, dict) or data.get("format") != FORMAT:
             raise ValueError(f"not a manifest of format {FORMAT}")
+        tables = (data.get("scenario"), data.get("tables"), data.get("versions"))
+        if not all(isinstance(table, dict) for table in tables):
+            raise ValueError(f"not a manifest of format {FORMAT}: it lacks tables")
         try:
             return cls(**data)
         except TypeError as error:

@@ -21,6 +21,9 @@ ARROW_TYPES = {
     "bool": pa.bool_(),
 }
 
+# What stands for a missing value in a digest, beside the note that it is missing.
+EMPTY: dict[str, Value] = {"int64": 0, "double": 0.0, "string": "", "bool": False}
+
 Table = Any  # pyarrow ships no types
 
 
@@ -59,9 +62,22 @@ def arrow_tables(recorder: Recorder) -> dict[str, Table]:
 
 
 def digest(table: Table) -> str:
-    """Return the SHA-256 of a table's values, without its metadata, in hexadecimal."""
-    bare = pa.schema([pa.field(field.name, field.type) for field in table.schema])
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, bare) as writer:
-        writer.write_table(table.cast(bare).combine_chunks())
-    return hashlib.sha256(sink.getvalue()).hexdigest()
+    """Return the SHA-256 of a table's values, without its metadata, in hexadecimal.
+
+    It depends on names, types and values alone: not on how text is encoded, on chunks, or on what
+    stands in memory where a value is missing.
+    """
+    hasher = hashlib.sha256()
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        kind = column.type
+        plain = column.cast(kind.value_type) if pa.types.is_dictionary(kind) else column
+        filled = plain.fill_null(EMPTY[str(plain.type)])
+        parts = {f"{name} {plain.type}": filled, "missing": plain.is_null()}
+        bare = pa.Table.from_arrays(
+            [part.combine_chunks() for part in parts.values()], names=list(parts)
+        )
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, bare.schema) as writer:
+            writer.write_table(bare)
+        hasher.update(sink.getvalue())
+    return hasher.hexdigest()

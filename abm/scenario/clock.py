@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, field_validator, model_validator
 
-from abm.scenario.fields import Positive, Table
+from abm.scenario.fields import Hours, Table
 from abm.units import seconds
 
 
@@ -15,7 +15,7 @@ class Clock(Table):
     """The run's time: integer seconds from ``start_utc``, in equal steps."""
 
     start_utc: Annotated[str, Field(description="Start of the run, ISO 8601, in UTC")]
-    hours: Annotated[Positive, Field(description="Length of the run, in hours")]
+    hours: Annotated[Hours, Field(description="Length of the run, in hours")]
     step_seconds: Annotated[
         int, Field(ge=1, le=3_600, description="Length of one step, in seconds")
     ] = 60

@@ -16,6 +16,9 @@ class Table(BaseModel):
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 """A name used as a key and in result tables: lower case, digits, underscores."""
 
+Hours = Annotated[float, Field(gt=0, le=100_000)]
+"""A length of time; eleven years are more than any run can simulate."""
+
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Probability = Annotated[float, Field(ge=0, le=1)]

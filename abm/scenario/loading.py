@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import tomllib
+from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,7 +64,7 @@ def load_scenario(path: str | Path, overrides: tuple[str, ...] = ()) -> Scenario
         raise ScenarioError(source, [Problem("file", "", f"not UTF-8 text: {error}")]) from error
     try:
         data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # not TOML, or an integer longer than Python reads
         raise ScenarioError(source, [Problem("file", "", f"not TOML: {error}")]) from error
     problems = [fault for text in overrides if (fault := _apply(data, text)) is not None]
     if problems:
@@ -90,13 +92,55 @@ def parse_scenario(data: dict[str, JsonValue], source: str = "scenario") -> Scen
         Names every fault.
     """
     try:
-        # JSON mode takes arrays for tuples and stays strict in everything else.
-        scenario = Scenario.model_validate_json(json.dumps(data, default=str))
+        scenario = _validate(data)
     except ValidationError as error:
-        raise ScenarioError(source, _problems(error)) from error
+        problems = [*_problems(error), *_further_problems(data, error)]
+        raise ScenarioError(source, problems) from error
     if problems := cross_table_problems(scenario):
         raise ScenarioError(source, problems)
-    return scenario
+    # No result may depend on the order of a file's tables.
+    return _validate(_sorted(data))
+
+
+def _validate(data: JsonValue) -> Scenario:
+    """Check every value by itself; JSON mode takes arrays for tuples and is strict otherwise."""
+    return Scenario.model_validate_json(json.dumps(data, default=_plain))
+
+
+def _further_problems(data: JsonValue, error: ValidationError) -> list[Problem]:
+    """Return the faults between tables of what is left without the faulty values, if that stands.
+
+    Unknown keys are left out, and so are whole populations and shocks with a fault in them; nothing
+    else refers to those.
+    """
+    rest = copy.deepcopy(data)
+    for fault in error.errors(include_url=False):
+        location = fault["loc"]
+        unknown = fault["type"] == "extra_forbidden"
+        if not unknown and location[0] not in ("traders", "shocks"):
+            return []
+        path = location if unknown else location[:2]
+        table: JsonValue = rest
+        for part in path[:-1]:
+            table = _child(table, str(part), create=False)
+        if isinstance(table, dict):
+            table.pop(path[-1], None)
+    try:
+        return cross_table_problems(_validate(rest))
+    except ValidationError:
+        return []
+
+
+def _sorted(value: JsonValue) -> JsonValue:
+    """Return tables with their keys sorted."""
+    if isinstance(value, dict):
+        return {key: _sorted(value[key]) for key in sorted(value)}
+    return [_sorted(item) for item in value] if isinstance(value, list) else value
+
+
+def _plain(value: object) -> JsonValue:
+    """Write TOML's moments as text; its dates and times alone are no value of any key."""
+    return value.isoformat() if isinstance(value, datetime) else {"date or time": str(value)}
 
 
 def scenario_schema() -> dict[str, JsonValue]:
@@ -111,9 +155,12 @@ def _apply(data: dict[str, JsonValue], override: str) -> Problem | None:
     if not equals or not key:
         return Problem("--set", repr(override), "it must have the form key=value")
     try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text.strip()
+        parsed = tomllib.loads(f"value = {text}")
+    except ValueError:
+        parsed = {"value": text.strip()}
+    if len(parsed) > 1:
+        return Problem("--set", repr(override), "it must change one key; repeat --set for more")
+    value = parsed["value"]
     table: JsonValue = data
     *parents, last = key.split(".")
     for depth, part in enumerate(parents):
@@ -123,7 +170,7 @@ def _apply(data: dict[str, JsonValue], override: str) -> Problem | None:
             return Problem("--set", repr(override), f"{path} is not a table")
         table = child
     if isinstance(table, list):
-        if not last.isdigit() or int(last) >= len(table):
+        if not last.isdecimal() or int(last) >= len(table):
             rule = f"{'.'.join(parents)} has the items 0 to {len(table) - 1}"
             return Problem("--set", repr(override), rule)
         table[int(last)] = value
@@ -134,14 +181,22 @@ def _apply(data: dict[str, JsonValue], override: str) -> Problem | None:
 
 def _child(table: JsonValue, part: str, *, create: bool) -> JsonValue:
     if isinstance(table, list):
-        return table[int(part)] if part.isdigit() and int(part) < len(table) else None
+        return table[int(part)] if part.isdecimal() and int(part) < len(table) else None
     if create:
         return table.setdefault(part, {})
     return table.get(part)
 
 
 def _problems(error: ValidationError) -> list[Problem]:
-    return [_problem(fault) for fault in error.errors(include_url=False)]
+    faults = error.errors(include_url=False)
+    places = [fault["loc"] for fault in faults]
+    # An array whose items are at fault is said to be short of them: that is no fault of its own.
+    return [
+        _problem(fault)
+        for fault in faults
+        if fault["type"] != "too_short"
+        or not any(place[: len(fault["loc"])] == fault["loc"] != place for place in places)
+    ]
 
 
 def _problem(fault: Any) -> Problem:  # noqa: ANN401 - pydantic's own typed dictionary
@@ -163,14 +218,18 @@ def _problem(fault: Any) -> Problem:  # noqa: ANN401 - pydantic's own typed dict
     if kind == "union_tag_not_found":
         return Problem(key, "", f"the key {fault['ctx']['discriminator']} is required")
     if kind == "union_tag_invalid":
+        given = fault["input"][fault["ctx"]["discriminator"].strip("'")]
         tags = fault["ctx"]["expected_tags"].replace("'", "").split(", ")
         close = get_close_matches(fault["ctx"]["tag"], tags, n=1, cutoff=0.5)
         hint = f"did you mean {close[0]!r}?" if close else ""
         return Problem(
-            f"{key}.kind", repr(fault["ctx"]["tag"]), f"it must be one of {', '.join(tags)}", hint
+            f"{key}.kind",
+            _written(given) if not isinstance(given, str) else repr(given),
+            f"it must be one of {', '.join(tags)}",
+            hint,
         )
     unit = UNITS.get(str(key).rsplit("_", maxsplit=1)[-1], "")
-    rule = message.replace("Input should", "it should")
+    rule = message.replace("Input should", "it should").replace("an object", "a table")
     return Problem(key, _written(fault["input"]) + (f" {unit}" if unit else ""), rule)
 
 

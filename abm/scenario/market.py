@@ -12,6 +12,7 @@ from abm.scenario.fields import (
     AtLeastOne,
     Count,
     FractionBelowOne,
+    Hours,
     NotNegative,
     Positive,
     PositiveSeconds,
@@ -86,7 +87,7 @@ class Volatility(Table):
 class Expiry(Table):
     """One expiry and the strikes listed for it, calls and puts."""
 
-    after_hours: Annotated[Positive, Field(description="Time of expiry, from the start")]
+    after_hours: Annotated[Hours, Field(description="Time of expiry, from the start")]
     strikes_usd: Annotated[
         tuple[Positive, ...], Field(strict=False, min_length=1, description="In dollars")
     ]
@@ -115,7 +116,9 @@ class ExchangeRules(Table):
     """The venue: its chain, its grid of prices, its fees."""
 
     chain: Annotated[str, Field(description="Chain on which the venue runs")]
-    tick_usd: Annotated[Positive, Field(description="Smallest price step of a premium")] = 0.05
+    tick_usd: Annotated[
+        Positive, Field(le=1_000_000, description="Smallest price step of a premium")
+    ] = 0.05
     taker_fee: Annotated[
         FractionBelowOne, Field(description="Fraction of the underlying's price, per contract")
     ] = 0.0003

@@ -6,15 +6,17 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from abm.scenario.fields import AtLeastOne, Fraction, NotNegative, Positive, Table
+from abm.scenario.fields import AtLeastOne, Fraction, Hours, NotNegative, Table
 from abm.units import seconds
 
 
 class TimedShock(Table):
     """What every shock has: a start and a length."""
 
-    at_hours: Annotated[NotNegative, Field(description="Start, from the start of the run")]
-    duration_hours: Annotated[Positive, Field(description="Length")]
+    at_hours: Annotated[
+        NotNegative, Field(le=100_000, description="Start, from the start of the run")
+    ]
+    duration_hours: Annotated[Hours, Field(description="Length")]
 
     @property
     def start_second(self) -> int:

@@ -140,17 +140,19 @@ class LiquidationDesk:
     def take_events(self, now: int) -> list[CallArrived]:
         """Act on what came back from the architecture; return the calls that reached traders."""
         calls = []
-        for event in self._architecture.take_events():
-            liquidation = self.liquidations[event.liquidation]
-            match event:
-                case CallArrived():
-                    if liquidation.called_second is None:
-                        liquidation.called_second = event.second
-                    calls.append(event)
-                case Seized():
-                    self._put_on_sale(liquidation, event, now)
-                case Arrived():
-                    self._receive(liquidation, event)
+        # What the desk does may bring further events at once, where nothing has to travel.
+        while events := self._architecture.take_events():
+            for event in events:
+                liquidation = self.liquidations[event.liquidation]
+                match event:
+                    case CallArrived():
+                        if liquidation.called_second is None:
+                            liquidation.called_second = event.second
+                        calls.append(event)
+                    case Seized():
+                        self._put_on_sale(liquidation, event, now)
+                    case Arrived():
+                        self._receive(liquidation, event)
         return calls
 
     def _put_on_sale(self, liquidation: Liquidation, seized: Seized, now: int) -> None:
@@ -202,8 +204,8 @@ class LiquidationDesk:
             liquidation = self.liquidations[auction.seized.liquidation]
             if auction.units_left:
                 liquidation.failed_auctions += 1
-            on_sale = self._on_sale[liquidation.id]
-            if any(item.ended_second is None for item in on_sale):
+            on_sale = self._on_sale.get(liquidation.id, [])
+            if not on_sale or any(item.ended_second is None for item in on_sale):
                 continue
             del self._on_sale[liquidation.id]
             seized = auction.seized

@@ -135,24 +135,26 @@ class Exchange:
     def _best_against(self, order: Order) -> Resting | tuple[int, int, int] | None:
         """Return the resting order, or the (maker, level, ticks) of the quote, to trade with."""
         side = order.side.opposite
-        resting = self._resting_against(order, side)
         quote = self._quote_against(order, side)
-        if resting is None or quote is None:
-            return resting if quote is None else quote
-        better = -order.side * (quote[2] - resting.order.limit_ticks)
-        if better == 0:
-            earlier = int(self.quotes.sequence[quote[0]]) < resting.sequence
-            return quote if earlier else resting
-        return quote if better > 0 else resting
+        while True:
+            resting = self._resting_against(order, side)
+            if resting is None or (quote is not None and self._is_first(quote, resting)):
+                return quote
+            if resting.order.account != order.account:
+                return resting
+            # Self-trade prevention: where an account would meet itself, its older order goes.
+            self.books[order.instrument].take(resting, resting.lots_left)
+            self._refresh(side, order.instrument)
+
+    def _is_first(self, quote: tuple[int, int, int], resting: Resting) -> bool:
+        """Return whether a quote trades before a resting order of its side."""
+        maker, _, ticks = quote
+        better = resting.order.side * (ticks - resting.order.limit_ticks)
+        return better > 0 or (better == 0 and int(self.quotes.sequence[maker]) < resting.sequence)
 
     def _resting_against(self, order: Order, side: Side) -> Resting | None:
-        book = self.books[order.instrument]
-        resting = book.best(side)
-        while resting is not None and resting.order.account == order.account:
-            # Self-trade prevention: the older order goes.
-            book.take(resting, resting.lots_left)
-            self._refresh(side, order.instrument)
-            resting = book.best(side)
+        """Return the best resting order that an order can pay, its own account's included."""
+        resting = self.books[order.instrument].best(side)
         if resting is None or order.side * (order.limit_ticks - resting.order.limit_ticks) < 0:
             return None
         return resting

@@ -120,7 +120,6 @@ def test_a_negative_balance_is_found_even_where_the_total_is_right(ledger: Token
     assert ledger.breaches() == ["bob holds -5 USDC"]
 
 
-@pytest.mark.xfail(reason="bug: only the first negative balance is named")
 def test_every_negative_balance_is_found(ledger: TokenLedger) -> None:
     ledger._balances[:, 0] += 5
     ledger._balances[:, 1] -= 5

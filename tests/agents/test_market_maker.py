@@ -1,0 +1,177 @@
+"""The ladder that a market maker quotes."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from abm.agents import MakerView, choose_quotes
+from abm.margin import Marks
+from abm.scenario.agents import MarketMakers
+
+if TYPE_CHECKING:
+    from abm.venue import MassQuote
+
+DAY = 86_400
+RULE = MarketMakers(
+    count=1,
+    capital_usd=1e6,
+    half_spread_volatility=0.0075,
+    quote_lots=20,
+    inventory_limit_lots=100,
+    inventory_skew_volatility=0.0075,
+    stress_width=8.0,
+    withdraw_below=0.1,
+)
+
+
+def view(
+    *,
+    value: float = 10.0,
+    vega: float = 21.0,
+    inventory: int = 0,
+    days: float = 2.0,
+    free: float = 1.0,
+    stress: float = 1.0,
+    alive: bool = True,
+) -> MakerView:
+    """Return a view of one series with ticks of 0.05 dollars."""
+    marks = Marks(
+        100.0,
+        np.array([value]),
+        np.array([0.5]),
+        np.array([vega]),
+        np.array([0.8]),
+        np.array([alive]),
+    )
+    left = np.array([round(days * DAY)])
+    return MakerView(marks, left, np.array([inventory]), free, stress, levels=3, tick_usd=0.05)
+
+
+def ladder(seen: MakerView) -> MassQuote:
+    quote = choose_quotes(seen, RULE)
+    assert quote is not None
+    return quote
+
+
+# With two days left the half-spread is 0.0075 * sqrt(1 + 6 / 2) = 0.015 in volatility, times a
+# vega of 21 is 0.315 dollars: (10 - 0.315) / 0.05 = 193.7 ticks, and 206.3 on the other side.
+
+
+def test_a_ladder_stands_around_the_mark_by_the_half_spread_rounded_outwards() -> None:
+    quote = ladder(view())
+    assert quote.bid_ticks[0, 0] == 193
+    assert quote.ask_ticks[0, 0] == 207
+
+
+def test_further_levels_are_half_a_spread_apart_and_larger() -> None:
+    quote = ladder(view())
+    # 207 - 193 = 14 ticks of spread: 7 between levels.
+    assert quote.bid_ticks[0].tolist() == [193, 186, 179]
+    assert quote.ask_ticks[0].tolist() == [207, 214, 221]
+    assert quote.bid_lots[0].tolist() == quote.ask_lots[0].tolist() == [20, 40, 60]
+
+
+def test_stress_widens_the_spread_and_shrinks_the_size_by_the_same_factor() -> None:
+    # Twice the half-spread is 0.63 dollars: 187.4 and 212.6 ticks.
+    quote = ladder(view(stress=2.0))
+    assert (quote.bid_ticks[0, 0], quote.ask_ticks[0, 0]) == (187, 213)
+    assert quote.bid_lots[0].tolist() == [10, 20, 30]
+
+
+def test_stress_widens_no_further_than_the_widest_spread() -> None:
+    widest, beyond = ladder(view(stress=8.0)), ladder(view(stress=50.0))
+    assert beyond.bid_ticks.tolist() == widest.bid_ticks.tolist()
+    # 20 / 8 is 2.5.
+    assert beyond.bid_lots[0].tolist() == [2, 4, 6]
+
+
+def test_a_maker_always_quotes_one_contract() -> None:
+    rule = RULE.model_copy(update={"quote_lots": 3})
+    quote = choose_quotes(view(stress=8.0), rule)
+    assert quote is not None
+    assert quote.ask_lots[0].tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("inventory", "bid", "ask"),
+    [
+        # Half full shifts by half of 0.0075, times 21 is 0.07875 dollars: 192.1 and 204.7 ticks.
+        (50, 192, 205),
+        (-50, 195, 208),
+        # Never further than the whole shift of 0.1575: 190.55 and 203.15; 196.85 and 209.45.
+        (100, 190, 204),
+        (900, 190, 204),
+        (-900, 196, 210),
+    ],
+)
+def test_inventory_moves_both_sides_against_itself(inventory: int, bid: int, ask: int) -> None:
+    quote = ladder(view(inventory=inventory))
+    assert (quote.bid_ticks[0, 0], quote.ask_ticks[0, 0]) == (bid, ask)
+
+
+@pytest.mark.parametrize(
+    ("inventory", "buys", "sells"),
+    [(99, True, True), (100, False, True), (-99, True, True), (-100, True, False)],
+)
+def test_a_full_inventory_stops_the_side_that_would_add_to_it(
+    inventory: int, *, buys: bool, sells: bool
+) -> None:
+    quote = ladder(view(inventory=inventory))
+    assert bool(quote.bid_lots.any()) is buys
+    assert bool(quote.ask_lots.any()) is sells
+
+
+def test_an_expired_series_is_not_quoted() -> None:
+    quote = ladder(view(alive=False))
+    assert not quote.bid_lots.any()
+    assert not quote.ask_lots.any()
+
+
+def test_an_hour_is_the_shortest_time_that_widens_a_spread() -> None:
+    # sqrt(1 + 6 * 24) at an hour and at a second.
+    hour, second = ladder(view(days=1 / 24)), ladder(view(days=1 / DAY))
+    assert hour.bid_ticks.tolist() == second.bid_ticks.tolist()
+    half = 21.0 * 0.0075 * math.sqrt(1 + 6 * 24)
+    assert hour.bid_ticks[0, 0] == math.floor((10.0 - half) / 0.05)
+
+
+def test_a_worthless_series_is_offered_for_a_tick_and_not_bid_for() -> None:
+    quote = ladder(view(value=0.0, vega=0.0))
+    assert quote.ask_ticks[0, 0] == 1
+    assert not quote.bid_lots.any()
+    assert quote.ask_lots.all()
+
+
+@pytest.mark.parametrize(("free", "quotes"), [(0.1, True), (0.0999, False), (-1.0, False)])
+def test_quotes_are_pulled_when_too_little_equity_is_free(free: float, *, quotes: bool) -> None:
+    assert (choose_quotes(view(free=free), RULE) is not None) is quotes
+
+
+@given(
+    value=st.floats(0.0, 500.0),
+    vega=st.floats(0.0, 200.0),
+    inventory=st.integers(-300, 300),
+    days=st.floats(0.0, 400.0),
+    stress=st.floats(1.0, 20.0),
+)
+@settings(deadline=None, max_examples=100)
+def test_a_ladder_never_crosses_itself_and_never_bids_below_a_tick(
+    value: float, vega: float, inventory: int, days: float, stress: float
+) -> None:
+    quote = ladder(view(value=value, vega=vega, inventory=inventory, days=days, stress=stress))
+    assert quote.bid_ticks[0, 0] < quote.ask_ticks[0, 0]
+    assert (np.diff(quote.bid_ticks[0]) < 0).all()
+    assert (np.diff(quote.ask_ticks[0]) > 0).all()
+    assert (quote.bid_ticks[quote.bid_lots > 0] >= 1).all()
+    assert (quote.ask_ticks >= 1).all()
+    assert (quote.bid_lots >= 0).all()
+    assert (quote.ask_lots >= 0).all()
+    if inventory == 0:
+        assert quote.bid_ticks[0, 0] * 0.05 <= value + 1e-9
+        assert quote.ask_ticks[0, 0] * 0.05 >= value - 1e-9

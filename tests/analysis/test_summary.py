@@ -1,0 +1,240 @@
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+import pytest
+
+from abm.analysis.summary import headline, summarise
+from abm.recording.results import RunResults, read_results
+from abm.units import format_duration, format_usd
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ResultsOf = Callable[[str], RunResults]
+
+LABELS = [
+    "Bad debt",
+    "paid by the insurance fund",
+    "socialised",
+    "paid by nobody",
+    "Largest true shortfall",
+    "Unresolved at the end",
+    "Breaches / cured",
+    "Liquidated / failed / late",
+    "Time to liquidation p50 / p95",
+    "Auctions that did not sell out",
+    "Messages sent / delivered",
+    "Messages late / lost / expired",
+    "Worst depth (of median)",
+]
+
+RUNS = ["crash", "no_shocks", "no_losses", "no_messages"]
+
+each_run = pytest.mark.parametrize("name", RUNS)
+
+
+def expected(results: RunResults) -> dict[str, Any]:
+    """Count a run's outcomes again from its tables of things that happened."""
+    scenario = results.manifest.scenario
+    messages, steps = results.table("messages"), results.table("steps")
+    liquidations, losses = results.table("liquidations"), results.table("waterfall")
+    taken = pl.col("end_second") - pl.col("sent_second")
+    delivered = messages.filter(fate="delivered").with_columns(
+        taken=taken, median=taken.median().over("channel")
+    )
+    horizon = int(scenario["clock"]["hours"] * 3_600)
+    uncured = liquidations.filter(pl.col("outcome") != "cured")
+    lengths = uncured.select(pl.col("ended_second").fill_null(horizon) - pl.col("breach_second"))
+    ended = uncured.drop_nulls("ended_second").select(
+        seconds=pl.col("ended_second") - pl.col("breach_second")
+    )["seconds"]
+    # The first hour of the books is left out: depth is still building up.
+    depth = steps.filter(pl.col("second") >= 3_600)["depth_lots"]
+    counts = liquidations["outcome"].cast(pl.String).to_list()
+    end = results.table("accounts").filter(moment="end").select("account", "equity_usd")
+    still_open = liquidations.filter(outcome="open").join(end, on="account")["equity_usd"]
+    return {
+        "scenario": scenario["name"],
+        "seed": scenario["seed"],
+        "shocks": len(scenario["shocks"]),
+        "architecture": scenario["collateral"]["architecture"],
+        "traders": sum(kind["count"] for kind in scenario["traders"].values()),
+        "hours": scenario["clock"]["hours"],
+        "bad_debt_usd": liquidations["bad_debt_usd"].sum(),
+        "paid_by_fund_usd": losses["fund_usd"].sum(),
+        "socialised_usd": losses["socialised_usd"].sum(),
+        "uncovered_usd": losses["uncovered_usd"].sum(),
+        "unresolved_usd": -still_open.clip(upper_bound=0.0).sum(),
+        "breaches": len(liquidations),
+        "cured": counts.count("cured"),
+        "liquidated": counts.count("closed"),
+        "failed": counts.count("bad_debt") + counts.count("open"),
+        "late": (lengths.to_series() > scenario["liquidation"]["late_seconds"]).sum(),
+        "failed_auctions": results.table("auctions")
+        .filter(pl.col("ended_second").is_not_null(), pl.col("units_sold") < pl.col("units"))
+        .height,
+        "messages_sent": len(messages),
+        "messages_delivered": len(delivered),
+        "messages_late": delivered.filter(pl.col("taken") > 2 * pl.col("median")).height,
+        "messages_lost": messages.filter(fate="lost").height,
+        "messages_expired": messages.filter(fate="expired").height,
+        "messages_in_flight": messages.filter(fate="in_flight").height,
+        "liquidation_seconds_p50": ended.quantile(0.50, "linear"),
+        "liquidation_seconds_p95": ended.quantile(0.95, "linear"),
+        "worst_depth_lots": depth.min(),
+        "median_depth_lots": depth.median(),
+        "worst_shortfall_usd": steps["shortfall_usd"].max(),
+        "worst_belief_gap_usd": steps["belief_gap_usd"].max(),
+        "events": len(results.table("events")),
+    }
+
+
+@pytest.mark.parametrize("name", [*RUNS, "silo_crash", "no_grace"])
+def test_the_outcomes_are_those_of_the_tables(results_of: ResultsOf, name: str) -> None:
+    results = results_of(name)
+    assert results.outcome == pytest.approx(expected(results), abs=1e-6)
+
+
+def test_the_outcomes_of_the_counterfactual_are_those_of_its_tables(crash: RunResults) -> None:
+    assert crash.counterfactual is not None
+    outcome = crash.counterfactual.outcome
+    assert outcome == pytest.approx(expected(crash.counterfactual), abs=1e-6)
+
+
+def test_the_crash_exercises_every_counter(crash: RunResults) -> None:
+    # Otherwise the comparisons above would compare zeros.
+    empty = {key for key, value in crash.outcome.items() if value in (0, None)}
+    assert empty == {"uncovered_usd"}
+
+
+@each_run
+def test_every_message_has_one_fate(results_of: ResultsOf, name: str) -> None:
+    outcome = results_of(name).outcome
+    fates = ("delivered", "lost", "expired", "in_flight")
+    assert outcome["messages_sent"] == sum(outcome[f"messages_{fate}"] for fate in fates)
+
+
+@each_run
+def test_every_breach_has_one_outcome(results_of: ResultsOf, name: str) -> None:
+    outcome = results_of(name).outcome
+    assert outcome["breaches"] == outcome["cured"] + outcome["liquidated"] + outcome["failed"]
+
+
+@each_run
+def test_bad_debt_is_the_same_number_in_every_table(results_of: ResultsOf, name: str) -> None:
+    results = results_of(name)
+    outcome, steps = results.outcome, results.table("steps")
+    paid = results.table("waterfall").select("fund_usd", "socialised_usd", "uncovered_usd")
+    events = results.table("events").filter(kind="bad_debt")["value_usd"].sum()
+    bad_debt = pytest.approx(outcome["bad_debt_usd"], abs=1e-6)
+    assert sum(paid.sum().row(0)) == bad_debt
+    assert events == bad_debt
+    assert steps["bad_debt_usd"][-1] == bad_debt
+    layers = ("paid_by_fund_usd", "socialised_usd", "uncovered_usd")
+    assert sum(outcome[layer] for layer in layers) == bad_debt
+
+
+@each_run
+def test_the_loss_of_a_step_is_bad_debt_and_shortfall(results_of: ResultsOf, name: str) -> None:
+    steps = results_of(name).table("steps")
+    assert steps["loss_usd"].to_list() == pytest.approx(
+        (steps["bad_debt_usd"] + steps["shortfall_usd"]).to_list()
+    )
+    assert (steps["shortfall_usd"] >= 0).all()
+    assert steps["bad_debt_usd"].is_sorted()
+
+
+@each_run
+def test_the_fund_pays_no_more_than_it_has(results_of: ResultsOf, name: str) -> None:
+    results = results_of(name)
+    fund = results.table("steps")["fund_usd"]
+    assert fund[0] == results.manifest.scenario["waterfall"]["insurance_fund_usd"]
+    assert fund[0] - fund[-1] == pytest.approx(results.outcome["paid_by_fund_usd"])
+    assert (fund >= 0).all()
+
+
+@each_run
+def test_every_token_that_was_issued_is_held(results_of: ResultsOf, name: str) -> None:
+    tokens = results_of(name).table("tokens")
+    assert tokens["issued"].to_list() == tokens["held"].to_list()
+    assert (tokens["issued"] > 0).all()
+
+
+def test_the_summary_writes_the_outcomes_of_both_runs(crash: RunResults) -> None:
+    assert crash.counterfactual is not None
+    lines = summarise(crash)
+    assert [line.label for line in lines] == LABELS
+    assert [line.actual for line in lines] == written(crash)
+    assert [line.without for line in lines] == written(crash.counterfactual)
+    assert [line.label for line in lines if line.indent] == LABELS[1:4]
+
+
+def written(results: RunResults) -> list[str]:
+    """Write the outcomes counted from the tables, in the order of the labels."""
+    out = expected(results)
+    share = out["worst_depth_lots"] / out["median_depth_lots"]
+    p50, p95 = out["liquidation_seconds_p50"], out["liquidation_seconds_p95"]
+    return [
+        format_usd(out["bad_debt_usd"]),
+        format_usd(out["paid_by_fund_usd"]),
+        format_usd(out["socialised_usd"]),
+        format_usd(out["uncovered_usd"]),
+        format_usd(out["worst_shortfall_usd"]),
+        format_usd(out["unresolved_usd"]),
+        f"{out['breaches']} / {out['cured']}",
+        f"{out['liquidated']} / {out['failed']} / {out['late']}",
+        f"{format_duration(p50)} / {format_duration(p95)}",
+        f"{out['failed_auctions']}",
+        f"{out['messages_sent']} / {out['messages_delivered']}",
+        f"{out['messages_late']} / {out['messages_lost']} / {out['messages_expired']}",
+        f"{out['worst_depth_lots']} lots ({share:.0%})",
+    ]
+
+
+def test_a_run_without_shocks_has_no_second_column(results_of: ResultsOf) -> None:
+    lines = summarise(results_of("no_shocks"))
+    assert [line.label for line in lines] == LABELS
+    assert {line.without for line in lines} == {None}
+
+
+def test_a_run_without_liquidations_has_no_times(results_of: ResultsOf) -> None:
+    lines = {line.label: line for line in summarise(results_of("no_losses"))}
+    assert lines["Time to liquidation p50 / p95"].actual == "none"
+    assert lines["Bad debt"].actual == lines["Bad debt"].without == "0 USD"
+
+
+def test_the_headline_says_the_loss_and_what_the_shocks_added(crash: RunResults) -> None:
+    assert crash.counterfactual is not None
+    loss = crash.outcome["bad_debt_usd"]
+    caused = loss - crash.counterfactual.outcome["bad_debt_usd"]
+    assert 0 < caused < loss
+    assert headline(crash) == (
+        f"Bad debt of {format_usd(loss)}, of which {format_usd(caused)} "
+        "would not have happened without the shocks."
+    )
+
+
+def test_the_headline_of_a_run_without_shocks_says_so(results_of: ResultsOf) -> None:
+    results = results_of("no_shocks")
+    loss = format_usd(results.outcome["bad_debt_usd"])
+    assert headline(results) == f"Bad debt of {loss}; the scenario has no shocks."
+
+
+def test_the_headline_of_a_run_that_lost_its_counterfactual_does_not_deny_the_shocks(
+    crash: RunResults, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(crash.folder, tmp_path / "copy")
+    shutil.rmtree(folder / "without_shocks")
+    sentence = headline(read_results(folder))
+    assert format_usd(crash.outcome["bad_debt_usd"]) in sentence
+    assert "no shocks" not in sentence
+
+
+def test_the_headline_of_a_run_that_is_better_with_its_shocks_has_no_negative_loss(
+    better_with_shocks: RunResults,
+) -> None:
+    assert "-" not in headline(better_with_shocks)
