@@ -27,6 +27,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+# What a shell reports for a command ended by Ctrl-C: 128 and the number of the signal.
+INTERRUPTED = 130
+
 ScenarioPath = Annotated[Path, typer.Argument(help="A scenario file (TOML).", show_default=False)]
 Overrides = Annotated[
     list[str] | None,
@@ -220,7 +223,8 @@ def main() -> None:
     from abm.errors import InvariantError
 
     try:
-        app(standalone_mode=False)
+        # Outside its standalone mode Typer returns the status of a command that ended early.
+        status = int(app(standalone_mode=False) or 0)
     except InvariantError as error:
         typer.echo(f"abm: a rule of the simulation broke (a defect): {error}", err=True)
         sys.exit(1)
@@ -228,16 +232,16 @@ def main() -> None:
         typer.echo(str(error), err=True)
         sys.exit(2)
     except (KeyboardInterrupt, typer.Abort):
-        typer.echo("abm: interrupted; nothing was written", err=True)
-        sys.exit(130)
-    except typer.Exit as stop:
-        sys.exit(stop.exit_code)
+        status = INTERRUPTED
     except Exception as error:
         show, code = getattr(error, "show", None), getattr(error, "exit_code", None)
         if show is None or code is None:
             raise
         show()
         sys.exit(code)
+    if status == INTERRUPTED:
+        typer.echo("abm: interrupted; nothing was written", err=True)
+    sys.exit(status)
 
 
 if __name__ == "__main__":

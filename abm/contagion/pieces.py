@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from scipy import sparse
-from scipy.sparse.linalg import gmres
+from scipy.sparse.linalg import gmres, splu
 
 if TYPE_CHECKING:
     from abm.contagion.claims import ClaimBook
-    from abm.contagion.inputs import Mask, Vector
+    from abm.contagion.inputs import Mask, SparseNetwork, Vector
 
 __all__ = ["LinearValuation", "PieceSolver"]
 
@@ -25,6 +25,9 @@ REFINEMENTS = 4
 KRYLOV_SHARE = 1e-9
 KRYLOV_VECTORS = 60
 KRYLOV_RESTARTS = 5
+
+LARGEST_FACTORED = 2_000
+RISES = 30
 
 
 @dataclass(frozen=True)
@@ -95,7 +98,8 @@ class PieceSolver:
         self._book = book
         self._face = face
         self._slack = np.full_like(slack, -np.inf) if frozen else slack
-        self._scale = scale
+        self._good = GOOD_SHARE * scale
+        self._frozen = frozen
         self._piece: Piece | None = None
         self._still = 0
         self._next_try = FIRST_TRY
@@ -124,17 +128,48 @@ class PieceSolver:
         if self._still < self._next_try:
             return equity
         self._next_try *= 2
-        found = equity
-        for _ in range(REFINEMENTS):
-            found = found + self._newton_step(found, defaulted, valuation, piece)
-            if not self._piece_of(found, defaulted, valuation).equals(piece):
-                return equity
-            if (np.abs(self._residual(found, defaulted, valuation)) <= self._good()).all():
-                return found
-        return equity
+        found = self._refine(equity, defaulted, valuation, piece)
+        convex = valuation.in_default_only and self._book.collateral is None
+        if found is None and self._frozen and convex:
+            found = self._rise(defaulted, valuation)
+        return equity if found is None else found
 
-    def _good(self) -> Vector:
-        return GOOD_SHARE * self._scale
+    def _refine(
+        self, equity: Vector, defaulted: Mask, valuation: LinearValuation, piece: Piece
+    ) -> Vector | None:
+        """Solve the system of one piece; None if the solution lies elsewhere."""
+        for _ in range(REFINEMENTS):
+            step = self._newton_step(equity, defaulted, valuation, piece)
+            if step is None:
+                return None
+            equity = equity + step
+            if not self._piece_of(equity, defaulted, valuation).equals(piece):
+                return None
+            if (np.abs(self._residual(equity, defaulted, valuation)) <= self._good).all():
+                return equity
+        return None
+
+    def _rise(self, defaulted: Mask, valuation: LinearValuation) -> Vector | None:
+        """Solve from below, where defaulted nodes among themselves lack more than they owe.
+
+        From above their payments run dry so slowly that the pieces of the solution are far away.
+        With the same nodes in default the map is convex, so Newton's steps from worthless claims
+        rise to its least solution. Another one would need a closed group of nodes that pass on
+        exactly what they receive; a regular system, and nodes that pay nothing because they lack
+        something, exclude it.
+        """
+        equity = self._face - self._book.losses(np.where(defaulted, 0.0, 1.0))
+        for _ in range(RISES):
+            piece = self._piece_of(equity, defaulted, valuation)
+            found = self._refine(equity, defaulted, valuation, piece)
+            if found is not None:
+                line = valuation.intercept + valuation.rate * found
+                return None if (np.abs(line[defaulted]) < GOOD_SHARE).any() else found
+            step = self._newton_step(equity, defaulted, valuation, piece)
+            if step is None:
+                return None
+            equity = equity + step
+        return None
 
     def _piece_of(self, equity: Vector, defaulted: Mask, valuation: LinearValuation) -> Piece:
         return Piece(
@@ -148,18 +183,35 @@ class PieceSolver:
 
     def _newton_step(
         self, equity: Vector, defaulted: Mask, valuation: LinearValuation, piece: Piece
-    ) -> Vector:
+    ) -> Vector | None:
         residual = self._residual(equity, defaulted, valuation)
         moving = np.flatnonzero(piece.slope)
         inflow = self._book.sensitivity(piece.exposed, piece.slope)[:, moving]
         system = sparse.eye_array(len(moving), format="csr") - inflow[moving]
-        # Krylov rather than factors: the factors of a random network fill up, and their rounding
-        # may depend on the number of threads.
-        step, _ = gmres(
-            system,
-            residual[moving],
-            rtol=KRYLOV_SHARE,
-            restart=min(len(moving), KRYLOV_VECTORS),
-            maxiter=KRYLOV_RESTARTS,
-        )
-        return np.asarray(residual + inflow @ step)
+        step = _solve_system(system, residual[moving])
+        return None if step is None else np.asarray(residual + inflow @ step)
+
+
+def _solve_system(system: SparseNetwork, right: Vector) -> Vector | None:
+    """Solve a linear system; None if it is singular or too hard.
+
+    Krylov first: the factors of a random network fill up, and their rounding may depend on the
+    number of threads. Long chains and rings are the other way round.
+    """
+    size = len(right)
+    found, failed = gmres(
+        system,
+        right,
+        rtol=KRYLOV_SHARE,
+        restart=min(size, KRYLOV_VECTORS),
+        maxiter=KRYLOV_RESTARTS,
+    )
+    if not failed:
+        return found
+    if size > LARGEST_FACTORED:
+        return None
+    try:
+        exact: Vector = splu(system.tocsc()).solve(right)
+    except RuntimeError:  # SuperLU: "Factor is exactly singular"
+        return None
+    return exact
