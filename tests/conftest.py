@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from abm.scenario import Scenario, parse_scenario
+
+# The same examples in every run, so that a test fails for a change and not by chance; with
+# HYPOTHESIS_PROFILE=search fresh ones are looked for.
+settings.register_profile("fixed", derandomize=True, deadline=None)
+settings.register_profile("search", deadline=None, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 
 ROOT = Path(__file__).parent.parent
 FLAGSHIP = ROOT / "scenarios" / "message_halt_march_2020.toml"

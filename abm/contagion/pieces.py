@@ -199,6 +199,8 @@ def _solve_system(system: SparseNetwork, right: Vector) -> Vector | None:
     number of threads. Long chains and rings are the other way round.
     """
     size = len(right)
+    if size == 0:
+        return right
     found, failed = gmres(
         system,
         right,
