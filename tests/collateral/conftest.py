@@ -14,13 +14,13 @@ from abm.network import Transport, build_graph
 from abm.randomness import Streams
 from abm.scenario import parse_scenario
 
-USDC, ETH = 0, 1
+ETH, USDC = 0, 1
 FAR, LOCAL, OTHER, MAKER = 0, 1, 2, 3
 """Accounts: on `far`, on the venue's chain `home`, on `other`, and a market maker."""
 
-WALLET = (1_000_000, 2_000_000)
-VAULT = (300_000_000, 5_000_000_000)
-"""Base units of every trader at the start: 1 and 300 dollars, 0.002 and 5 ETH."""
+WALLET = (2_000_000, 1_000_000)
+VAULT = (5_000_000_000, 300_000_000)
+"""Base units of every trader at the start: 0.002 and 5 ETH, 1 and 300 dollars."""
 
 
 @dataclass
@@ -35,28 +35,28 @@ class Setting:
     board: PriceBoard
 
     def vault(self, account: int) -> tuple[int, int]:
-        """Return USDC and ETH in an account's vault."""
+        """Return ETH and USDC in an account's vault."""
         return self._held(self.holders.vault + account)
 
     def wallet(self, account: int) -> tuple[int, int]:
-        """Return USDC and ETH in an account's wallet."""
+        """Return ETH and USDC in an account's wallet."""
         return self._held(self.holders.wallet + account)
 
     def auction(self, chain: str) -> tuple[int, int]:
-        """Return USDC and ETH seized on a chain."""
+        """Return ETH and USDC seized on a chain."""
         return self._held(self.holders.auction[chain])
 
     def escrow(self, channel: str) -> tuple[int, int]:
-        """Return USDC and ETH under way on a channel."""
+        """Return ETH and USDC under way on a channel."""
         return self._held(self.holders.escrow[channel])
 
     def _held(self, holder: int) -> tuple[int, int]:
-        return self.ledger.balance(holder, USDC), self.ledger.balance(holder, ETH)
+        return self.ledger.balance(holder, ETH), self.ledger.balance(holder, USDC)
 
     def claim(self, account: int) -> tuple[int, int]:
-        """Return USDC and ETH that the venue counts for an account."""
-        usdc, eth = self.architecture.claims.units[account].tolist()
-        return usdc, eth
+        """Return ETH and USDC that the venue counts for an account."""
+        eth, usdc = self.architecture.claims.units[account].tolist()
+        return eth, usdc
 
     def kinds(self) -> list[str]:
         """Return the kinds of all messages, in the order of sending."""
@@ -131,8 +131,8 @@ def _scenario_data(architecture: str) -> dict[str, Any]:
             "expiries": [{"after_hours": 24, "strikes_usd": [100]}],
         },
         "tokens": {
-            "USDC": {"base_units": 1_000_000, "worth": "dollar"},
             "ETH": {"base_units": 1_000_000_000, "worth": "underlying"},
+            "USDC": {"base_units": 1_000_000, "worth": "dollar"},
         },
         "chains": {"home": dict(chain), "far": dict(chain), "other": dict(chain)},
         "protocols": {"post": {"expiry_seconds": 10_000, "retry_seconds": 1_000}},
@@ -172,7 +172,7 @@ def make_setting() -> SettingMaker:
         for rule in data["channels"].values():
             rule.update(channel or {})
         scenario = parse_scenario(data)
-        ledger = TokenLedger(("USDC", "ETH"))
+        ledger = TokenLedger(tuple(scenario.tokens))
         holders = open_holders(
             ledger,
             accounts=4,
@@ -198,7 +198,7 @@ def make_setting() -> SettingMaker:
         )
         made = ARCHITECTURES[architecture](place)
         for account in (FAR, LOCAL, OTHER):
-            for token in (USDC, ETH):
+            for token in (ETH, USDC):
                 ledger.endow(holders.wallet + account, token, WALLET[token])
                 ledger.endow(holders.vault + account, token, VAULT[token])
         made.claims.units[:] = place.vault_balances()

@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 
 FAR, LOCAL, OTHER = 0, 1, 2
 TRADERS = (FAR, LOCAL, OTHER)
-USDC, ETH = 0, 1
+ETH, USDC = 0, 1
 
 
 @pytest.mark.parametrize("account", TRADERS)
 def test_a_deposit_ends_in_the_vault_and_then_in_the_claim(setting: Setting, account: int) -> None:
-    usdc, eth = setting.vault(account)
+    eth, usdc = setting.vault(account)
     wallet = setting.wallet(account)
     setting.architecture.deposit(account, ETH, 1_500_000, cause=0, now=10)
-    assert setting.vault(account) == (usdc, eth + 1_500_000)
-    assert setting.wallet(account) == (wallet[0], wallet[1] - 1_500_000)
+    assert setting.vault(account) == (eth + 1_500_000, usdc)
+    assert setting.wallet(account) == (wallet[0] - 1_500_000, wallet[1])
     setting.settle_all(10)
-    assert setting.claim(account) == (usdc, eth + 1_500_000)
+    assert setting.claim(account) == (eth + 1_500_000, usdc)
     assert setting.architecture.claims.as_of_second[account] == 10
 
 
@@ -62,7 +62,7 @@ def test_proceeds_end_in_the_cash_book(setting: Setting, account: int) -> None:
     assert int(setting.cash.balances[account]) == 120_000_000
     assert int(setting.cash.balances.sum()) == 120_000_000
     assert setting.cash.breaches() == []
-    assert setting.auction(seized.chain) == (80_000_000, 0)
+    assert setting.auction(seized.chain) == (0, 80_000_000)
     (event,) = setting.architecture.take_events()
     assert isinstance(event, Arrived)
     assert (event.account, event.liquidation, event.micro_dollars) == (account, 0, 120_000_000)
@@ -73,7 +73,7 @@ def test_proceeds_end_in_the_cash_book(setting: Setting, account: int) -> None:
 def test_after_a_seizure_the_claim_is_what_is_left(setting: Setting, account: int) -> None:
     setting.seized(account, 370.0, now=10)
     setting.settle_all(20)
-    assert setting.claim(account) == setting.vault(account) == (0, 4_000_000_000)
+    assert setting.claim(account) == setting.vault(account) == (4_000_000_000, 0)
 
 
 OPERATIONS = st.tuples(
@@ -104,7 +104,7 @@ def test_no_token_is_made_or_lost_and_at_rest_claims_are_true(
     for kind, account, share in operations:
         now += 1
         if kind == "deposit":
-            usdc, _ = setting.wallet(account)
+            _, usdc = setting.wallet(account)
             architecture.deposit(account, USDC, int(share * usdc), cause=0, now=now)
         elif kind == "seize":
             architecture.seize(SeizureOrder(account, 0, 700 * share), cause=0, now=now)
@@ -112,9 +112,9 @@ def test_no_token_is_made_or_lost_and_at_rest_claims_are_true(
             now = setting.settle_all(now)
         elif on_sale:
             seized = on_sale.pop()
-            usdc, eth = seized.units
+            eth, usdc = seized.units
             if kind == "give_back":
-                architecture.give_back(seized, (0, eth), cause=0, now=now)
+                architecture.give_back(seized, (eth, 0), cause=0, now=now)
             architecture.send_home(seized, usdc, cause=0, now=now)
             sent_home += usdc
         on_sale += [event for event in architecture.take_events() if isinstance(event, Seized)]

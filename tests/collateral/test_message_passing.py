@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from tests.collateral.conftest import Setting, SettingMaker
 
 FAR, LOCAL, OTHER, MAKER = 0, 1, 2, 3
-USDC = 0
-START = (300_000_000, 5_000_000_000)
+USDC = 1
+START = (5_000_000_000, 300_000_000)
 """What stands in every vault at first."""
 
 EXPIRY = 10_000
@@ -36,7 +36,7 @@ def test_a_deposit_counts_when_its_report_has_arrived(remote: Setting) -> None:
     remote.deliver(499)
     assert remote.claim(FAR) == START
     remote.deliver(501)
-    assert remote.claim(FAR) == (301_000_000, 5_000_000_000)
+    assert remote.claim(FAR) == (5_000_000_000, 301_000_000)
     # As old as the vault's balance, not as its arrival.
     assert remote.architecture.claims.as_of_second[FAR] == 10
 
@@ -47,7 +47,7 @@ def test_a_report_overtaken_by_a_newer_one_changes_nothing(remote: Setting) -> N
     remote.carry(1, 100)
     remote.carry(0, 200)
     remote.deliver(300)
-    assert remote.claim(FAR) == (300_200_000, 5_000_000_000)
+    assert remote.claim(FAR) == (5_000_000_000, 300_200_000)
     assert remote.architecture.claims.as_of_second[FAR] == 20
 
 
@@ -57,7 +57,7 @@ def test_a_report_overtaken_by_one_of_the_same_second_changes_nothing(remote: Se
     remote.carry(1, 100)
     remote.carry(0, 200)
     remote.deliver(300)
-    assert remote.claim(FAR) == (300_200_000, 5_000_000_000)
+    assert remote.claim(FAR) == (5_000_000_000, 300_200_000)
 
 
 def test_a_call_is_a_message_to_the_home_chain(remote: Setting) -> None:
@@ -79,8 +79,8 @@ def test_a_seizure_leaves_the_vault_alone_until_it_has_arrived(remote: Setting) 
     assert remote.vault(FAR) == START
     remote.carry(0, 100)
     remote.deliver(160)
-    assert remote.architecture.take_events() == [Seized(FAR, 2, "far", (100_000_000, 0), 160, 9)]
-    assert remote.vault(FAR) == (200_000_000, 5_000_000_000)
+    assert remote.architecture.take_events() == [Seized(FAR, 2, "far", (0, 100_000_000), 160, 9)]
+    assert remote.vault(FAR) == (5_000_000_000, 200_000_000)
     # The venue still counts what is gone, until the vault's report arrives.
     assert remote.claim(FAR) == START
     assert remote.kinds() == ["seizure", "balance_report"]
@@ -93,7 +93,7 @@ def test_proceeds_are_in_escrow_while_they_travel(remote: Setting) -> None:
     message = remote.transport.transits[sent].message
     assert (message.channel, message.kind) == ("far_home", "proceeds")
     assert (message.cause, message.value_usd) == (9, 100.0)
-    assert remote.escrow("far_home") == (100_000_000, 0)
+    assert remote.escrow("far_home") == (0, 100_000_000)
     assert remote.auction("far") == (0, 0)
     assert remote.cash.balances.tolist() == [0, 0, 0, 0]
     remote.carry(sent, 90)
@@ -105,13 +105,13 @@ def test_proceeds_are_in_escrow_while_they_travel(remote: Setting) -> None:
 
 def test_an_account_on_the_venues_chain_needs_no_message(remote: Setting) -> None:
     remote.architecture.deposit(LOCAL, USDC, 1_000_000, cause=0, now=5)
-    assert remote.claim(LOCAL) == (301_000_000, 5_000_000_000)
+    assert remote.claim(LOCAL) == (5_000_000_000, 301_000_000)
     remote.architecture.call(LOCAL, 3, 1.0, cause=0, now=6)
     remote.architecture.seize(SeizureOrder(LOCAL, 3, 100.0), cause=8, now=7)
     called, seized = remote.architecture.take_events()
     assert called == CallArrived(LOCAL, 3, 6)
-    assert seized == Seized(LOCAL, 3, "home", (100_000_000, 0), 7, 8)
-    assert remote.claim(LOCAL) == (201_000_000, 5_000_000_000)
+    assert seized == Seized(LOCAL, 3, "home", (0, 100_000_000), 7, 8)
+    assert remote.claim(LOCAL) == (5_000_000_000, 201_000_000)
     assert isinstance(seized, Seized)
     remote.architecture.send_home(seized, 100_000_000, cause=0, now=9)
     assert remote.architecture.take_events() == [Arrived(LOCAL, 3, 100_000_000, 9)]
@@ -187,7 +187,7 @@ def test_a_seizure_or_proceeds_that_expired_are_sent_again(remote: Setting, kind
         assert getattr(new.message, name) == getattr(old.message, name)
     remote.settle_all(EXPIRY + 100)
     if kind == "seizure":
-        assert remote.auction("far") == (100_000_000, 0)
+        assert remote.auction("far") == (0, 100_000_000)
     else:
         assert remote.cash.balances[FAR] == 100_000_000
 
@@ -212,7 +212,7 @@ def test_a_seizure_is_applied_once_though_its_duplicate_expires(
     setting.deliver(60)
     setting.deliver(EXPIRY)
     setting.settle_all(EXPIRY)
-    assert setting.auction("far") == (100_000_000, 0)
+    assert setting.auction("far") == (0, 100_000_000)
 
 
 def test_proceeds_are_credited_once_though_they_expire_with_their_duplicate(

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tests.collateral.conftest import Setting
 
 FAR, LOCAL = 0, 1
+USDC = 1
 
 
 @pytest.mark.parametrize("account", [FAR, LOCAL])
@@ -21,14 +22,14 @@ def test_all_collateral_stands_on_the_venues_chain(silo: Setting, account: int) 
 
 
 def test_everything_happens_at_once_and_without_a_message(silo: Setting) -> None:
-    silo.architecture.deposit(FAR, 0, 1_000_000, cause=0, now=5)
-    assert silo.claim(FAR) == (301_000_000, 5_000_000_000)
+    silo.architecture.deposit(FAR, USDC, 1_000_000, cause=0, now=5)
+    assert silo.claim(FAR) == (5_000_000_000, 301_000_000)
     silo.architecture.call(FAR, 3, 1.0, cause=0, now=6)
     silo.architecture.seize(SeizureOrder(FAR, 3, 100.0), cause=8, now=7)
     called, seized = silo.architecture.take_events()
     assert called == CallArrived(FAR, 3, 6)
-    assert seized == Seized(FAR, 3, "home", (100_000_000, 0), 7, 8)
-    assert silo.claim(FAR) == (201_000_000, 5_000_000_000)
+    assert seized == Seized(FAR, 3, "home", (0, 100_000_000), 7, 8)
+    assert silo.claim(FAR) == (5_000_000_000, 201_000_000)
     assert isinstance(seized, Seized)
     silo.architecture.send_home(seized, 100_000_000, cause=0, now=9)
     assert silo.architecture.take_events() == [Arrived(FAR, 3, 100_000_000, 9)]

@@ -20,17 +20,17 @@ DOLLAR, ETHER = 1_000_000, 1_000_000_000
 
 
 def test_dollars_are_taken_first(setting: Setting) -> None:
-    assert setting.seized(FAR, 200.0).units == (200 * DOLLAR, 0)
+    assert setting.seized(FAR, 200.0).units == (0, 200 * DOLLAR)
 
 
 def test_what_dollars_do_not_cover_is_taken_at_the_price_of_the_cutoff(setting: Setting) -> None:
     # 370 dollars: 300 in cash, and 70 / 70 = 1 ETH.
-    assert setting.seized(FAR, 370.0).units == (300 * DOLLAR, ETHER)
+    assert setting.seized(FAR, 370.0).units == (ETHER, 300 * DOLLAR)
 
 
 def test_a_seizure_takes_all_there_is_and_no_more(setting: Setting) -> None:
     # 300 + 5 * 70 = 650 dollars are there.
-    assert setting.seized(FAR, 651.0).units == (300 * DOLLAR, 5 * ETHER)
+    assert setting.seized(FAR, 651.0).units == (5 * ETHER, 300 * DOLLAR)
     assert setting.vault(FAR) == (0, 0)
 
 
@@ -42,7 +42,7 @@ def test_from_an_empty_vault_nothing_is_taken(setting: Setting) -> None:
 def test_what_is_seized_stands_in_the_auction_of_its_chain(setting: Setting) -> None:
     event = setting.seized(FAR, 370.0)
     assert setting.auction(event.chain) == event.units
-    assert setting.vault(FAR) == (0, 4 * ETHER)
+    assert setting.vault(FAR) == (4 * ETHER, 0)
     assert (event.account, event.liquidation) == (FAR, 0)
 
 
@@ -54,15 +54,15 @@ def test_the_price_is_the_one_last_published_on_the_vaults_own_chain(
     for other in ("home", "far", "other"):
         setting.board.publish(other, Round(50.0 if other == chain else 900.0, 0.8, 0))
     # At half the price, 70 dollars beyond the cash are 2 ETH.
-    assert setting.seized(account, 370.0).units == (300 * DOLLAR, 2 * ETHER)
+    assert setting.seized(account, 370.0).units == (2 * ETHER, 300 * DOLLAR)
 
 
 def test_unsold_collateral_goes_back_to_its_vault(setting: Setting) -> None:
     event = setting.seized(FAR, 440.0)
-    assert event.units == (300 * DOLLAR, 2 * ETHER)
-    setting.architecture.give_back(event, (0, ETHER), cause=0, now=9)
-    assert setting.vault(FAR) == (0, 4 * ETHER)
-    assert setting.auction(event.chain) == (300 * DOLLAR, ETHER)
+    assert event.units == (2 * ETHER, 300 * DOLLAR)
+    setting.architecture.give_back(event, (ETHER, 0), cause=0, now=9)
+    assert setting.vault(FAR) == (4 * ETHER, 0)
+    assert setting.auction(event.chain) == (ETHER, 300 * DOLLAR)
     setting.settle_all(9)
     assert setting.claim(FAR) == setting.vault(FAR)
 
@@ -79,7 +79,7 @@ def test_a_seizure_covers_its_target_at_the_cutoff_with_not_a_unit_to_spare(
     setting = make_setting(name)
     for chain in ("home", "far"):
         setting.board.publish(chain, Round(price, 0.8, 0))
-    dollars, ether = setting.seized(FAR, target).units
+    ether, dollars = setting.seized(FAR, target).units
     worth = dollars / DOLLAR + ether / ETHER * 0.7 * price
     one_unit = 1 / DOLLAR if ether == 0 else 0.7 * price / ETHER
     rounding = 1e-9 * (target + one_unit)
