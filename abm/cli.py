@@ -231,6 +231,9 @@ def main() -> None:
     except AbmError as error:
         typer.echo(str(error), err=True)
         sys.exit(2)
+    except OSError as error:
+        typer.echo(f"{error.filename or 'abm'}: {error.strerror or error}", err=True)
+        sys.exit(2)
     except (KeyboardInterrupt, typer.Abort):
         status = INTERRUPTED
     except Exception as error:

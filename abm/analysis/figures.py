@@ -349,9 +349,9 @@ def message_delay(results: RunResults) -> Figure:
     plot.update_yaxes(title_text="minutes from sending to delivery", type="log")
     plot.update_xaxes(title_text="time of sending, UTC")
     caption = (
-        "Every delivered message by the time it was sent. Messages sent into a halt line up along "
-        "a falling slope: all are delivered when it ends. "
-        f"{len(waiting):,} messages were never delivered."
+        "Every message that was delivered, by the time it was sent, duplicates left out. Messages "
+        "sent into a halt line up along a falling slope: all are delivered when it ends. "
+        f"{len(waiting):,} messages were never delivered, or not by the end of the run."
     )
     return Figure("Message delay", caption, plot)
 

@@ -34,7 +34,8 @@ def check_target(folder: Path, scenario: Scenario) -> None:
     ResultsError
         If the folder is not empty and does not hold a run of this very scenario and seed.
     """
-    above = next(path for path in folder.absolute().parents if path.exists())
+    whole = folder.absolute()
+    above = next(path for path in (*whole.parents, whole) if path.exists())
     if not above.is_dir():
         raise ResultsError(folder, f"--out must name a folder; {above} above it is a file")
     if folder.resolve() == Path.cwd():

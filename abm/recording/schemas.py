@@ -57,7 +57,7 @@ SCHEMAS: dict[str, TableSchema] = {
         ("late", "int", "liquidations", "not cured, and longer than the scenario's limit"),
         ("failed_auctions", "int", "auctions", "auctions that did not sell out"),
         ("messages_sent", "int", "messages", "repetitions and duplicates included"),
-        ("messages_delivered", "int", "messages", ""),
+        ("messages_delivered", "int", "messages", "by the end of the run"),
         (
             "messages_late",
             "int",
@@ -185,7 +185,7 @@ SCHEMAS: dict[str, TableSchema] = {
         ("series", "text", "", "option series"),
         ("buyer", "int", "", "account"),
         ("seller", "int", "", "account"),
-        ("lots", "int", "contracts", ""),
+        ("lots", "int", "contracts", "that changed hands"),
         ("premium_usd", "float", "USD", "for one contract"),
         ("aggressor", "text", "", "side that took the price"),
         ("kind", "text", "", "opening, order, close_out or take_over"),

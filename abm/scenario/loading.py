@@ -107,28 +107,47 @@ def _validate(data: JsonValue) -> Scenario:
     return Scenario.model_validate_json(json.dumps(data, default=_plain))
 
 
+# Tables whose numbers matter to no other table: any sound one may stand in for a faulty one.
+NUMBERS_OF_THEIR_OWN = (
+    *("tokens", "chains", "protocols", "channels", "liquidation", "waterfall", "gas", "margin"),
+    *("market_makers", "relayers", "oracles", "liquidators", "collateral"),
+)
+STAND_INS = (1, 0.5)
+
+
 def _further_problems(data: JsonValue, error: ValidationError) -> list[Problem]:
     """Return the faults between tables of what is left without the faulty values, if that stands.
 
     Unknown keys are left out, and so are whole populations and shocks with a fault in them; nothing
-    else refers to those.
+    else refers to those. For a faulty number a sound one stands in.
     """
     rest = copy.deepcopy(data)
-    for fault in error.errors(include_url=False):
-        location = fault["loc"]
-        unknown = fault["type"] == "extra_forbidden"
-        if not unknown and location[0] not in ("traders", "shocks"):
-            return []
-        path = location if unknown else location[:2]
-        table: JsonValue = rest
-        for part in path[:-1]:
-            table = _child(table, str(part), create=False)
-        if isinstance(table, dict):
-            table.pop(path[-1], None)
-    try:
-        return cross_table_problems(_validate(rest))
-    except ValidationError:
-        return []
+    for stand_in in STAND_INS:
+        for fault in error.errors(include_url=False):
+            _mend(rest, fault["loc"], unknown=fault["type"] == "extra_forbidden", value=stand_in)
+        try:
+            return cross_table_problems(_validate(rest))
+        except ValidationError as remaining:
+            error = remaining
+    return []
+
+
+def _mend(data: JsonValue, location: tuple[str | int, ...], *, unknown: bool, value: float) -> None:
+    """Take a faulty value out of a file's tables, or put another in its place."""
+    populations = location[0] in ("traders", "shocks")
+    path = location[:2] if populations and not unknown else location
+    table: JsonValue = data
+    for part in path[:-1]:
+        # The paths of unions hold names that no table has.
+        if not isinstance(table, dict | list):
+            return
+        table = _child(table, str(part), create=False)
+    if not isinstance(table, dict):
+        return
+    if unknown or populations:
+        table.pop(path[-1], None)
+    elif location[0] in NUMBERS_OF_THEIR_OWN or location[:2] == ("market", "volatility"):
+        table[str(path[-1])] = value
 
 
 def _sorted(value: JsonValue) -> JsonValue:

@@ -145,11 +145,12 @@ def _record_run(world: World) -> None:
     ]
     limit = scenario.liquidation.late_seconds
     horizon = scenario.clock.horizon_seconds
-    late = sum(
-        (item.seconds_to_end() or horizon - item.breach_second) > limit
+    lasted = [
+        (horizon if item.ended_second is None else item.ended_second) - item.breach_second
         for item in liquidations
         if item.outcome is not Outcome.CURED
-    )
+    ]
+    late = sum(length > limit for length in lasted)
     equity = true_equity(world)
     unresolved = -sum(
         min(float(equity[item.account]), 0.0) for item in world.desk.open_liquidations()

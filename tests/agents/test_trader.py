@@ -107,6 +107,31 @@ def test_draws_choose_expiry_type_and_delta(
 
 
 @pytest.mark.parametrize(
+    ("strategy", "lowest", "highest"),
+    [
+        ("buy_options", 0.10, 0.50),
+        ("sell_options", 0.10, 0.35),
+        ("sell_leveraged", 0.20, 0.50),
+        ("trade_spreads", 0.20, 0.45),
+    ],
+)
+def test_every_strategy_has_its_range_of_deltas(
+    strategy: Strategy, lowest: float, highest: float
+) -> None:
+    # Calls at every hundredth of delta.
+    delta = np.arange(0.99, 0.0, -0.01)
+    count = len(delta)
+    ones = np.ones(count)
+    strikes = 100.0 + np.arange(count, dtype=np.float64)
+    table = InstrumentTable(np.full(count, 86_400), strikes, ones == 1)
+    marks = Marks(100.0, ones, delta, ones, ones, ones == 1)
+    seen = TraderView(table, marks, ones, 10_000.0, 20_000.0, tick_usd=0.05)
+    for uniform, expected in ((0.0, lowest), (0.9999, highest)):
+        chosen = orders(strategy, draws(delta=uniform), seen)[-1]
+        assert delta[chosen.instrument] == pytest.approx(expected, abs=0.006)
+
+
+@pytest.mark.parametrize(
     ("strategy", "share"),
     [("buy_options", 0.5), ("sell_options", 0.6), ("sell_leveraged", 0.75)],
 )

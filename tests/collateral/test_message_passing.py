@@ -8,6 +8,7 @@ import pytest
 
 from abm.collateral import Arrived, CallArrived, Seized, SeizureOrder
 from abm.network import Fate
+from abm.recording.events import ROOT
 
 if TYPE_CHECKING:
     from tests.collateral.conftest import Setting, SettingMaker
@@ -135,6 +136,8 @@ def test_every_chain_reports_its_vaults_once_in_every_period(remote: Setting) ->
     chains = ("far_home", "other_home")
     assert sent == [(second, channel) for second in (60, 600, 1_200) for channel in chains]
     assert set(remote.kinds()) == {"balance_report"}
+    # Nothing but the start of the run caused them.
+    assert {item.message.cause for item in remote.transport.transits} == {ROOT}
 
 
 def test_a_periodic_report_sets_right_what_the_venue_believes(remote: Setting) -> None:

@@ -74,6 +74,11 @@ def test_an_account_may_owe_the_venue(book: CashBook, ledger: TokenLedger) -> No
     assert book.breaches() == []
 
 
+def test_a_move_of_nothing_is_a_move(book: CashBook) -> None:
+    book.move(0, 1, 0)
+    assert book.balances.tolist() == [600, 0, 0]
+
+
 def test_a_negative_move_is_refused(book: CashBook) -> None:
     with pytest.raises(LedgerError, match="-5 micro-dollars"):
         book.move(0, 1, -5)

@@ -136,6 +136,11 @@ def test_a_path_below_a_file_is_no_target(tmp_path: Path, scenario: Scenario) ->
         check_target(tmp_path / "file" / "run", scenario)
 
 
+def test_the_root_of_all_folders_is_no_target(scenario: Scenario) -> None:
+    with pytest.raises(ResultsError, match="--out"):
+        check_target(Path("/"), scenario)
+
+
 def test_a_folder_with_other_things_is_no_target(tmp_path: Path, scenario: Scenario) -> None:
     (tmp_path / "thesis.txt").write_text("mine", encoding="utf-8")
     with pytest.raises(ResultsError, match="holds no run of this format; choose another folder"):

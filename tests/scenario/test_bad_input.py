@@ -454,12 +454,26 @@ def test_all_faults_between_tables_are_said_at_once(problems_of: ProblemsOf) -> 
     assert {problem.key for problem in problems_of(edits)} == keys
 
 
-def test_faults_of_values_do_not_hide_faults_between_tables(problems_of: ProblemsOf) -> None:
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param({"clock.hour": 3}, id="unknown key"),
+        pytest.param({"traders.sellers.count": 0}, id="empty population"),
+        pytest.param({"channels.to_far.finality_median_seconds": -3}, id="negative delay"),
+        pytest.param({"protocols.relay.loss_probability": 1.2}, id="probability above one"),
+        pytest.param({"shocks.gas.factor": "six"}, id="wrong type"),
+        pytest.param({"market.volatility.base": ...}, id="missing key"),
+    ],
+)
+def test_a_fault_of_a_value_does_not_hide_faults_between_tables(
+    problems_of: ProblemsOf, fault: Edits
+) -> None:
+    # A shock after the end, liquidators on no chain, and a channel of no protocol.
     edits = {
-        "clock.hour": 3,
-        "traders.sellers.count": 0,
+        **fault,
         "channels.to_near.protocol": "rely",
-        "shocks.gas.at_hours": 99,
+        "liquidators.home_chains": {"farr": 1},
+        "shocks.far_halt.at_hours": 99,
     }
     assert {problem.key for problem in problems_of(edits)} == set(edits)
 

@@ -3,6 +3,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from abm.errors import Problem, ScenarioError
 from abm.scenario import load_scenario
@@ -137,3 +139,26 @@ def test_one_change_cannot_smuggle_in_a_second_line(small_crash: Path) -> None:
 def test_all_bad_changes_are_said_at_once(small_crash: Path) -> None:
     problems = problems_with(small_crash, "nothing", "clock.hours.x=1", "seed=3")
     assert [problem.found for problem in problems] == ["'nothing'", "'clock.hours.x=1'"]
+
+
+PARTS = st.one_of(
+    st.sampled_from(["market", "price", "bars", "expiries", "clock", "hours", "shocks", "gas"]),
+    st.sampled_from(["0", "3", "9", "-1", "", " ", "kind", "strikes_usd", "channels", "to_far"]),
+    st.text(max_size=3),
+)
+VALUES = st.one_of(
+    st.sampled_from(["", "1", "-1", "nan", "1e999", "[]", "{}", "[[1]]", "{a=1}", "2024-01-01"]),
+    st.sampled_from(["'", '"""', "#", "= 1", "1\n[clock]", "07:30:00", "0x10", "true", "relay"]),
+    st.text(max_size=6),
+)
+
+
+@settings(max_examples=200, deadline=None, derandomize=True, database=None)
+@given(parts=st.lists(PARTS, min_size=1, max_size=5), value=VALUES)
+def test_any_change_is_made_or_refused(small_crash: Path, parts: list[str], value: str) -> None:
+    problems: tuple[Problem, ...] | None = None
+    try:
+        load_scenario(small_crash, (f"{'.'.join(parts)}={value}",))
+    except ScenarioError as error:
+        problems = error.problems
+    assert problems is None or (problems and all(map(str, problems)))

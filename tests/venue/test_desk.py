@@ -202,7 +202,7 @@ def test_an_account_exactly_at_its_requirement_is_not_called(
 ) -> None:
     office.equity[1] = equity
     office.step(0)
-    assert office.desk.is_open(1) is called
+    assert [account for account, _, _ in office.architecture.calls] == ([1] if called else [])
 
 
 def test_makers_are_margined_and_the_house_is_not(office: Office) -> None:
@@ -256,6 +256,13 @@ def test_after_the_grace_what_closing_costs_is_seized(office: Office) -> None:
     liquidation = office.desk.liquidations[0]
     assert (office.stage(), liquidation.seizures) == (Stage.SEIZING, 1)
     assert liquidation.first_seizure_second == 60 + GRACE
+
+
+def test_a_dollar_is_worth_a_message(office: Office) -> None:
+    office.claim[0] = 1.0
+    office.breach()
+    office.step(GRACE)
+    assert len(office.architecture.orders) == 1
 
 
 @pytest.mark.parametrize(("cash", "claim"), [(0, 0.99), (50 * DOLLAR, 1_000.0)])
