@@ -7,7 +7,6 @@
     ├── ResultsError (ValueError)      a folder of results is missing, foreign or damaged
     ├── LedgerError (ValueError)       a transfer that the ledger must refuse
     └── InvariantError (RuntimeError)  a run broke a rule that must always hold: our bug
-        └── BrokenRunError             the same, with what was recorded (abm.simulation.run)
 """
 
 from __future__ import annotations

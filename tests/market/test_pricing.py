@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 
 from abm.market import Greeks, black_76, black_scholes_merton, black_value, greeks
+from abm.market.pricing import log_ratio
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -161,6 +163,18 @@ def test_without_volatility_only_the_intrinsic_value_is_left() -> None:
     # Discounted by 0.9: calls 20, 0, 0; puts 0, 0, 20.
     np.testing.assert_allclose(calls, [18.0, 0.0, 0.0], atol=1e-9)
     np.testing.assert_allclose(puts, [0.0, 0.0, 18.0], atol=1e-9)
+
+
+@given(st.floats(0.1, 1e5), st.floats(-0.5, 1.0), st.integers(0, 12))
+@settings(deadline=None, max_examples=100)
+def test_the_logarithm_of_a_ratio_is_exact_however_near_the_money(
+    strike: float, share: float, digits: int
+) -> None:
+    price = strike * (1.0 + share * 10.0**-digits)
+    # The difference of the ratio from one in whole numbers, so that nothing cancels.
+    excess = float(Fraction(price) / Fraction(strike) - 1)
+    found = float(log_ratio(np.array([price]), np.array([strike]))[0])
+    assert found == pytest.approx(math.log1p(excess), rel=1e-14, abs=0.0)
 
 
 def test_arguments_broadcast_into_a_table() -> None:
