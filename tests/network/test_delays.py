@@ -147,6 +147,23 @@ def test_accidents_happen_as_often_as_their_probabilities_say() -> None:
         assert np.mean(happened) == pytest.approx(probability, abs=error)
 
 
+def test_one_accident_does_not_make_another_likelier() -> None:
+    protocol = Protocol(loss_probability=0.5, duplicate_probability=0.5, tail_probability=0.5)
+    drawn = draws(2_000, protocol)
+    start = 50.0 * math.exp(0.5 * NormalDist().inv_cdf(0.95))
+    lost, twice, late = (
+        np.array(happened)
+        for happened in (
+            [draw.lost for draw in drawn],
+            [draw.duplicated for draw in drawn],
+            [draw.attestation >= start for draw in drawn],
+        )
+    )
+    # A quarter of all meets any two of them; 4.5 standard deviations of a share of 2,000.
+    for one, other in ((lost, twice), (lost, late), (twice, late)):
+        assert (one & other).mean() == pytest.approx(one.mean() * other.mean(), abs=0.045)
+
+
 def test_nothing_goes_wrong_by_default() -> None:
     drawn = draws(500, Protocol())
     assert not any(draw.lost or draw.duplicated for draw in drawn)

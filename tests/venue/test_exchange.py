@@ -263,6 +263,31 @@ def test_a_ladder_that_crosses_the_book_trades_first_at_the_books_prices(floor: 
     assert floor.sell(0, 9, 11) == 6
 
 
+@pytest.mark.parametrize("quoted", [True, False])
+@pytest.mark.parametrize("side", list(Side))
+def test_a_ladder_that_meets_the_best_price_exactly_trades_at_it(
+    floor: Floor, side: Side, *, quoted: bool
+) -> None:
+    pairs = ((10, 2),)
+    bids, asks = ladder(bids=pairs), ladder(asks=pairs)
+    if quoted:
+        quote(floor, 1, asks if side is Side.BUY else bids)
+    else:
+        floor.order(1, side.opposite, 2, 10, rests=True)
+    quote(floor, 0, bids if side is Side.BUY else asks)
+    assert [trade.lots for trade in floor.exchange.trades] == [2]
+    assert floor.depth() == 0
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_a_ladder_a_tick_short_of_the_best_price_does_not_trade(floor: Floor, side: Side) -> None:
+    floor.order(1, side.opposite, 2, 10, rests=True)
+    pairs = ((10 - side, 2),)
+    quote(floor, 0, ladder(bids=pairs) if side is Side.BUY else ladder(asks=pairs))
+    assert floor.exchange.trades == []
+    assert floor.depth() == 4
+
+
 def test_a_ladder_that_crosses_another_ladder_trades_with_it(floor: Floor) -> None:
     quote(floor, 0, ladder(bids=((10, 2), (9, 3))))
     quote(floor, 1, ladder(asks=((9, 4), (12, 1))))

@@ -29,7 +29,8 @@ TICK = FEE = 50_000
 
 SIDES = st.sampled_from(list(Side))
 LOTS = st.integers(1, 5)
-TICKS = st.integers(1, 9)
+# Few prices, so that orders and ladders meet at equal ones.
+TICKS = st.integers(1, 6)
 
 
 @dataclass
@@ -129,8 +130,8 @@ def ladders(draw: st.DrawFn) -> MassQuote:
     shape = (SERIES, LEVELS)
     bid, ask = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
     for series in range(SERIES):
-        best_bid = draw(st.integers(2, 9))
-        best_ask = best_bid + draw(st.integers(1, 4))
+        best_bid = draw(st.integers(2, 5))
+        best_ask = best_bid + draw(st.integers(1, 2))
         step = draw(st.integers(0, 1))
         bid[series] = best_bid, best_bid - step
         ask[series] = best_ask, best_ask + step
