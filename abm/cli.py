@@ -159,8 +159,8 @@ def _progress(scenario: Scenario) -> Iterator[PairProgress]:
             rate = (task.speed or 0.0) / 3_600
             return Text(f"{format_duration(task.completed)} simulated, {rate:.1f} h/s")
 
-    labels = {"shocks": "with shocks" if scenario.shocks else "run"}
-    if scenario.shocks:
+    labels = {"shocks": "with shocks" if scenario.left_out_shocks else "run"}
+    if scenario.left_out_shocks:
         labels["without_shocks"] = "without shocks"
     with Progress(
         TextColumn("{task.description:<15}"),
@@ -180,7 +180,7 @@ def _print_summary(results: RunResults) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from abm.analysis.summary import headline, summarise
+    from abm.analysis.summary import headline, summarise, what_was_left_out
     from abm.recording.files import REPORT
 
     pair = results.counterfactual is not None
@@ -188,7 +188,7 @@ def _print_summary(results: RunResults) -> None:
     table.add_column("")
     table.add_column("this run", justify="right")
     if pair:
-        table.add_column("without shocks", justify="right")
+        table.add_column(f"without {what_was_left_out(results)}", justify="right")
     for line in summarise(results):
         label = f"  {line.label}" if line.indent else line.label
         cells = [label, line.actual] + ([line.without or ""] if pair else [])

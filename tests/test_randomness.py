@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 
 import numpy as np
 import pytest
@@ -80,3 +81,21 @@ def test_neighbouring_names_are_uncorrelated(other: str) -> None:
     first, second = Streams(1).get("price").random(count), Streams(1).get(other).random(count)
     # The sample correlation of independent draws has standard deviation 1 / sqrt(count).
     assert abs(np.corrcoef(first, second)[0, 1]) < 4.5 / np.sqrt(count)
+
+
+def test_the_uniforms_of_a_name_are_words_of_its_digest() -> None:
+    digest = hashlib.shake_256(b"7\x1fmessage\x1fa").digest(24)
+    words = [int.from_bytes(digest[place : place + 8], "little") for place in range(0, 24, 8)]
+    expected = [(word // 2**11) / 2**53 for word in words]
+    assert Streams(7).uniforms("message", "a", count=3) == expected
+    assert Streams(7).uniforms("message", "a", count=2) == expected[:2]
+    assert all(0 <= draw < 1 for draw in expected)
+
+
+def test_uniforms_are_uniform_over_names_and_over_places() -> None:
+    streams = Streams(1)
+    drawn = np.array([streams.uniforms("m", str(number), count=5) for number in range(4_000)])
+    # 4.5 standard errors of the mean and of the correlation of 4,000 uniforms.
+    assert np.abs(drawn.mean(axis=0) - 0.5).max() < 4.5 * math.sqrt(1 / 12 / 4_000)
+    correlation = np.corrcoef(drawn.T) - np.eye(5)
+    assert np.abs(correlation).max() < 4.5 / math.sqrt(4_000)

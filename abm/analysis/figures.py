@@ -14,6 +14,7 @@ import plotly.graph_objects as go
 import polars as pl
 from plotly.subplots import make_subplots
 
+from abm.analysis.summary import what_was_left_out
 from abm.units import SECONDS_PER_HOUR, format_duration, format_usd
 
 if TYPE_CHECKING:
@@ -38,6 +39,9 @@ LAYOUT: dict[str, Any] = {
     "font": {"family": "system-ui, sans-serif", "size": 13, "color": "#777"},
     "legend": {"orientation": "h", "y": 1.12, "x": 0},
     "hovermode": "x unified",
+    # Half transparent, so that they are quiet on white and on black.
+    "xaxis": {"gridcolor": "#8883", "zerolinecolor": "#8886", "linecolor": "#8886"},
+    "yaxis": {"gridcolor": "#8883", "zerolinecolor": "#8886", "linecolor": "#8886"},
 }
 
 
@@ -121,11 +125,14 @@ def loss_over_time(results: RunResults) -> Figure:
         plot.add_scatter(
             x=_times(results, other["second"]),
             y=other["loss_usd"],
-            name="loss without the shocks",
+            name=f"loss without {what_was_left_out(results)}",
             line={"color": BLUE, "width": 2},
             secondary_y=False,
         )
-        caption += " Blue is the same run, on the same random streams, without its shocks."
+        caption += (
+            " Blue is the same run, on the same random streams, "
+            f"without {what_was_left_out(results)}."
+        )
     _mark_shocks(results, plot)
     plot.update_layout(**LAYOUT, height=430)
     plot.update_yaxes(title_text="loss, USD", rangemode="tozero", secondary_y=False)
@@ -299,7 +306,7 @@ def waterfall(results: RunResults) -> Figure:
     shocks = results.manifest.scenario["shocks"]
     runs = [("with the shocks" if shocks else "this run", RED, results)]
     if results.counterfactual is not None:
-        runs.append(("without the shocks", BLUE, results.counterfactual))
+        runs.append((f"without {what_was_left_out(results)}", BLUE, results.counterfactual))
     for label, colour, run in runs:
         values = [run.outcome[key] for key in layers.values()]
         steps = values[:-1]

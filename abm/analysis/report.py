@@ -9,7 +9,7 @@ from plotly.io import to_html
 from plotly.offline import get_plotlyjs
 
 from abm.analysis.figures import FIGURES
-from abm.analysis.summary import headline, summarise
+from abm.analysis.summary import headline, summarise, what_was_left_out
 
 if TYPE_CHECKING:
     from abm.recording.results import RunResults
@@ -59,7 +59,8 @@ def render_report(results: RunResults) -> str:
 
 def _summary_table(results: RunResults) -> str:
     pair = results.counterfactual is not None
-    head = "<tr><th></th><th>this run</th>" + ("<th>without shocks</th>" if pair else "") + "</tr>"
+    other = f"<th>without {escape(what_was_left_out(results))}</th>" if pair else ""
+    head = f"<tr><th></th><th>this run</th>{other}</tr>"
     rows = []
     for line in summarise(results):
         name = f"<td class='indent'>{line.label}</td>" if line.indent else f"<td>{line.label}</td>"

@@ -53,8 +53,10 @@ LINES: tuple[tuple[str, Callable[[Outcome], str], bool], ...] = (
     ("paid by nobody", _usd("uncovered_usd"), True),
     ("Largest true shortfall", _usd("worst_shortfall_usd"), False),
     ("Unresolved at the end", _usd("unresolved_usd"), False),
-    ("Breaches / cured", _count("breaches", "cured"), False),
-    ("Liquidated / failed / late", _count("liquidated", "failed", "late"), False),
+    ("Cost of liquidation to owners", _usd("liquidation_cost_usd"), False),
+    ("Breaches", _count("breaches"), False),
+    ("topped up / recovered", _count("topped_up", "recovered"), True),
+    ("liquidated / failed / late", _count("liquidated", "failed", "late"), True),
     ("Time to liquidation p50 / p95", _times, False),
     ("Auctions that did not sell out", _count("failed_auctions"), False),
     ("Messages sent / delivered", _count("messages_sent", "messages_delivered"), False),
@@ -87,11 +89,22 @@ def headline(results: RunResults) -> str:
         why = "it was not run without its shocks" if shocks else "the scenario has no shocks"
         return f"Bad debt of {format_usd(loss)}; {why}."
     caused = loss - pair.outcome["bad_debt_usd"]
+    left_out = what_was_left_out(results)
+    if loss == caused == 0:
+        return f"No bad debt, neither with {left_out} nor without."
     if caused < 0:
         return (
-            f"Bad debt of {format_usd(loss)}, {format_usd(-caused)} less than without the shocks."
+            f"Bad debt of {format_usd(loss)}, {format_usd(-caused)} less than without {left_out}."
         )
     return (
         f"Bad debt of {format_usd(loss)}, of which {format_usd(caused)} "
-        "would not have happened without the shocks."
+        f"would not have happened without {left_out}."
     )
+
+
+def what_was_left_out(results: RunResults) -> str:
+    """Return the shocks that the counterfactual left out, for a sentence."""
+    names = results.left_out_shocks
+    if len(names) == len(results.manifest.scenario["shocks"]):
+        return "the shocks"
+    return " and ".join(name.replace("_", " ") for name in names)

@@ -28,15 +28,6 @@ class SeizureOrder:
 
 
 @dataclass(frozen=True, slots=True)
-class Proceeds:
-    """Dollars of a liquidation, on their way home."""
-
-    account: int
-    liquidation: int
-    micro_dollars: int
-
-
-@dataclass(frozen=True, slots=True)
 class CallArrived:
     """A margin call reached the trader."""
 
@@ -124,16 +115,23 @@ class Architecture(Protocol):
         """Tell an account's owner that margin is missing."""
         ...
 
+    def round_trip_seconds(self, account: int) -> float:
+        """Return how long a call and the report of its answer take together, as a rule."""
+        ...
+
     def seize(self, order: SeizureOrder, *, cause: int, now: int) -> None:
         """Seize collateral; a `Seized` event follows when it is done."""
         ...
 
     def give_back(self, seized: Seized, units: Sequence[int], *, cause: int, now: int) -> None:
-        """Return unsold collateral of a seizure to its account."""
+        """Return unsold collateral of a seizure to its account; `send_home` follows and tells."""
         ...
 
     def send_home(self, seized: Seized, micro_dollars: int, *, cause: int, now: int) -> None:
-        """Send a seizure's dollars to the venue; an `Arrived` event follows."""
+        """Send a seizure's dollars to the venue, with what is left of the collateral.
+
+        Both count from the same moment; an `Arrived` event follows.
+        """
         ...
 
     def deliver(self, message: Message, now: int) -> None:

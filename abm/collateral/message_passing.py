@@ -14,7 +14,6 @@ from abm.collateral.architecture import (
     Arrived,
     CallArrived,
     CollateralEvent,
-    Proceeds,
     Seized,
     SeizureOrder,
     Surroundings,
@@ -43,6 +42,20 @@ class BalanceReport:
     units: NDArray[np.int64]
     as_of_second: int
     number: int
+
+
+@dataclass(frozen=True)
+class Proceeds:
+    """Dollars of a liquidation on their way home, and what its vault held when they left.
+
+    One message carries both, so that the venue never counts collateral beside what it was sold
+    for, nor writes a debt off while collateral that was given back is still being reported.
+    """
+
+    account: int
+    liquidation: int
+    micro_dollars: int
+    report: BalanceReport
 
 
 @dataclass(frozen=True)
@@ -91,7 +104,7 @@ class MessagePassing:
         holders = self._place.holders
         source, destination = holders.wallet + account, holders.vault + account
         self._place.ledger.transfer(source, destination, token, amount)
-        self._report(np.array([account]), cause=cause, now=now)
+        self._report_one(account, cause=cause, now=now)
 
     def call(
         self, account: int, liquidation: int, shortfall_usd: float, *, cause: int, now: int
@@ -104,10 +117,18 @@ class MessagePassing:
             self._outward(account),
             "margin_call",
             MarginCall(account, liquidation),
+            subject=_subject(account),
             cause=cause,
             now=now,
             value_usd=shortfall_usd,
         )
+
+    def round_trip_seconds(self, account: int) -> float:
+        """Return the typical delay to an account's home chain and back."""
+        if self._is_local(account):
+            return 0.0
+        typical = self._place.transport.typical_seconds
+        return typical(self._outward(account)) + typical(self._homeward(self.chain_of(account)))
 
     def seize(self, order: SeizureOrder, *, cause: int, now: int) -> None:
         """Send a seizure to the account's vault."""
@@ -118,6 +139,7 @@ class MessagePassing:
             self._outward(order.account),
             "seizure",
             order,
+            subject=_subject(order.account),
             cause=cause,
             now=now,
             value_usd=order.target_usd,
@@ -126,17 +148,17 @@ class MessagePassing:
     def _take(self, order: SeizureOrder, *, cause: int, now: int) -> None:
         chain = self.chain_of(order.account)
         self._events.append(take_for_order(self._place, order, chain, cause=cause, now=now))
-        self._report(np.array([order.account]), cause=cause, now=now)
+        self._report_one(order.account, cause=cause, now=now)
 
-    def give_back(self, seized: Seized, units: Sequence[int], *, cause: int, now: int) -> None:
-        """Return unsold collateral to the vault, and report it."""
+    def give_back(self, seized: Seized, units: Sequence[int], *, cause: int, now: int) -> None:  # noqa: ARG002
+        """Return unsold collateral to the vault; the proceeds' message reports it."""
         put_back(self._place, seized, units)
-        self._report(np.array([seized.account]), cause=cause, now=now)
 
     def send_home(self, seized: Seized, micro_dollars: int, *, cause: int, now: int) -> None:
         """Put dollars into the homeward channel's escrow and send their message."""
         place = self._place
-        proceeds = Proceeds(seized.account, seized.liquidation, micro_dollars)
+        report = self._balances(np.array([seized.account]), now)
+        proceeds = Proceeds(seized.account, seized.liquidation, micro_dollars, report)
         if seized.chain == self._venue:
             self._credit(proceeds, place.holders.auction[seized.chain], now)
             return
@@ -147,26 +169,42 @@ class MessagePassing:
         )
         value_usd = micro_dollars / MICRO
         place.transport.send(
-            channel, "proceeds", proceeds, cause=cause, now=now, value_usd=value_usd
+            channel,
+            "proceeds",
+            proceeds,
+            subject=_subject(seized.account),
+            cause=cause,
+            now=now,
+            value_usd=value_usd,
         )
 
     def _credit(self, proceeds: Proceeds, holder: int, now: int) -> None:
         self._place.cash.pay_in(proceeds.account, holder, proceeds.micro_dollars)
+        self._count(proceeds.report)
         self._events.append(
             Arrived(proceeds.account, proceeds.liquidation, proceeds.micro_dollars, now)
         )
 
-    def _report(self, accounts: NDArray[np.int64], *, cause: int, now: int) -> None:
-        """Send the balances of vaults that stand on one chain to the venue."""
-        balances = self._place.vault_balances()[accounts]
-        chain = self.chain_of(int(accounts[0]))
+    def _balances(self, accounts: NDArray[np.int64], now: int) -> BalanceReport:
         self._reports += 1
-        report = BalanceReport(accounts, balances, now, self._reports)
-        if chain == self._venue:
+        return BalanceReport(accounts, self._place.vault_balances()[accounts], now, self._reports)
+
+    def _report_one(self, account: int, *, cause: int, now: int) -> None:
+        """Tell the venue what stands in one account's vault."""
+        report = self._balances(np.array([account]), now)
+        if self._is_local(account):
             self._count(report)
             return
+        self._send_report(self.chain_of(account), report, _subject(account), cause)
+
+    def _send_report(self, chain: str, report: BalanceReport, subject: str, cause: int) -> None:
         self._place.transport.send(
-            self._homeward(chain), "balance_report", report, cause=cause, now=now
+            self._homeward(chain),
+            "balance_report",
+            report,
+            subject=subject,
+            cause=cause,
+            now=report.as_of_second,
         )
 
     def _count(self, report: BalanceReport) -> None:
@@ -197,6 +235,7 @@ class MessagePassing:
                 message.channel,
                 message.kind,
                 message.payload,
+                subject=message.subject,
                 cause=message.cause,
                 now=now,
                 value_usd=message.value_usd,
@@ -210,9 +249,14 @@ class MessagePassing:
         self._next_report += self._place.scenario.collateral.sync_seconds
         for chain, accounts in self._accounts_of.items():
             if not self._place.transport.is_halted(chain, now):
-                self._report(accounts, cause=ROOT, now=now)
+                self._send_report(chain, self._balances(accounts, now), f"all at {now}", ROOT)
 
     def take_events(self) -> list[CollateralEvent]:
         """Return what happened since the last call, in order."""
         events, self._events = self._events, []
         return events
+
+
+def _subject(account: int) -> str:
+    """Return what a message about one account is about."""
+    return f"account {account}"

@@ -59,6 +59,10 @@ class Silo:
         """Tell the account's owner at once."""
         self._events.append(CallArrived(account, liquidation, now))
 
+    def round_trip_seconds(self, account: int) -> float:  # noqa: ARG002 - nothing travels
+        """Return 0."""
+        return 0.0
+
     def seize(self, order: SeizureOrder, *, cause: int, now: int) -> None:
         """Seize at once."""
         seized = take_for_order(self._place, order, self._venue, cause=cause, now=now)

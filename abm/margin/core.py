@@ -13,6 +13,7 @@ from abm.units import SECONDS_PER_YEAR
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from scipy.sparse import csr_array
 
     from abm.margin.grids import StressPoints
     from abm.margin.positions import PositionTable
@@ -158,11 +159,51 @@ class MarginCore:
         minimum of every short contract. Gains offset losses inside an account, never between
         accounts.
         """
-        matrix = positions.sparse()
+        return self._requirements(positions.sparse(), marks, changes)
+
+    def renewed(
+        self,
+        previous: Requirements,
+        positions: PositionTable,
+        accounts: NDArray[np.int64],
+        marks: Marks,
+        changes: NDArray[np.float64],
+    ) -> Requirements:
+        """Return what `requirements` would, where only some accounts' positions have changed.
+
+        Parameters
+        ----------
+        previous : Requirements
+            Of the same marks and changes, before.
+        positions : PositionTable
+            As they are now.
+        accounts : ndarray of int64, shape (changed,)
+            Every account that traded since ``previous``.
+        marks : Marks
+            Current marks.
+        changes : ndarray, shape (instruments, points)
+            Stressed changes at these marks.
+        """
+        fresh = self._requirements(positions.sparse_rows(accounts), marks, changes)
+        value, profit, maintenance = (
+            array.copy()
+            for array in (previous.position_value, previous.profit, previous.maintenance)
+        )
+        value[accounts] = fresh.position_value
+        profit[accounts] = fresh.profit
+        maintenance[accounts] = fresh.maintenance
+        return Requirements(value, profit, maintenance)
+
+    def _requirements(
+        self, matrix: csr_array, marks: Marks, changes: NDArray[np.float64]
+    ) -> Requirements:
         profit: NDArray[np.float64] = matrix @ changes
         # Along rows of 16 numbers NumPy's minimum is slow; along columns it is not.
         scan = np.maximum(-np.minimum.reduce(profit.T.copy()), 0.0)
-        floor = self.grid.short_option_minimum * marks.price_usd * positions.short_contracts()
+        # Whole numbers below 2**53 add exactly in float64.
+        shorts = np.concatenate([[0.0], np.cumsum(np.maximum(-matrix.data, 0.0))])
+        short = shorts[matrix.indptr[1:]] - shorts[matrix.indptr[:-1]]
+        floor = self.grid.short_option_minimum * marks.price_usd * short
         return Requirements(matrix @ marks.value, profit, np.maximum(scan, floor))
 
     def initial_after(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -32,8 +32,14 @@ class PositionTable:
         self._lots = np.zeros(0, dtype=np.int64)
         # First entry of every account, and one more for the end.
         self._starts = np.zeros(accounts + 1, dtype=np.int64)
+        self._numbers = np.arange(accounts + 1)
         self._hot: dict[int, NDArray[np.int64]] = {}
-        self._matrix: csr_array | None = None
+        self._touched: dict[int, None] = {}
+        # Of type Any: the type stubs know index arrays of 32 bits alone.
+        self._matrix: Any = csr_array(self.shape, dtype=np.float64)
+        self._matrix_is_old = False
+        # One matrix of each height that was asked for: making one takes longer than to use it.
+        self._parts: dict[int, csr_array] = {}
 
     def row(self, account: int) -> NDArray[np.int64]:
         """Return a read-only row of contracts by series, shape (instruments,)."""
@@ -54,13 +60,14 @@ class PositionTable:
         for account, change in ((buyer, lots), (seller, -lots)):
             if account not in self._hot:
                 self._hot[account] = self._row(account)
+            self._touched[account] = None
             self._hot[account][instrument] += change
-        self._matrix = None
 
     def expire(self, instruments: NDArray[np.int64]) -> None:
         """Remove all positions in these series."""
         self._merge()
         keep = ~np.isin(self._instrument, instruments)
+        self._touched.update(dict.fromkeys(self._account[~keep].tolist()))
         self._take_over(self._account[keep], self._instrument[keep], self._lots[keep])
 
     def _take_over(
@@ -70,8 +77,8 @@ class PositionTable:
         lots: NDArray[np.int64],
     ) -> None:
         self._account, self._instrument, self._lots = account, instrument, lots
-        self._starts = account.searchsorted(np.arange(self.shape[0] + 1))
-        self._matrix = None
+        self._starts = account.searchsorted(self._numbers)
+        self._matrix_is_old = True
 
     def _merge(self) -> None:
         """Put the rows that traded back into the sorted table."""
@@ -100,12 +107,41 @@ class PositionTable:
 
     def sparse(self) -> csr_array:
         """Return the positions as a sparse float64 matrix, shape (accounts, instruments)."""
-        if self._matrix is None:
-            _, instrument, lots = self.entries()
-            self._matrix = csr_array(
-                (lots.astype(np.float64), instrument, self._starts), shape=self.shape
-            )
-        return self._matrix
+        _, instrument, lots = self.entries()
+        if self._matrix_is_old:
+            # A new matrix would be checked at length; these arrays are right by construction.
+            self._matrix.data = lots.astype(np.float64)
+            self._matrix.indices = instrument
+            self._matrix.indptr = self._starts
+            self._matrix_is_old = False
+        matrix: csr_array = self._matrix
+        return matrix
+
+    def sparse_rows(self, accounts: NDArray[np.int64]) -> csr_array:
+        """Return some accounts' rows of `sparse`, shape (len(accounts), instruments).
+
+        Good until the next call.
+        """
+        _, instrument, lots = self.entries()
+        starts, stops = self._starts[accounts], self._starts[accounts + 1]
+        ends = np.cumsum(stops - starts)
+        if len(accounts) not in self._parts:
+            self._parts[len(accounts)] = csr_array((len(accounts), self.shape[1]))
+        matrix: Any = self._parts[len(accounts)]
+        matrix.indptr = np.concatenate([[0], ends])
+        # Position of each entry of the result in the whole table.
+        place = np.arange(int(ends[-1]) if len(ends) else 0)
+        place += np.repeat(stops - ends, stops - starts)
+        matrix.indices = instrument[place]
+        matrix.data = lots[place].astype(np.float64)
+        part: csr_array = matrix
+        return part
+
+    def take_touched(self) -> NDArray[np.int64]:
+        """Return the accounts that traded since the last call, sorted."""
+        touched = np.array(sorted(self._touched), dtype=np.int64)
+        self._touched = {}
+        return touched
 
     def settle(self, payoff: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return contracts times a whole payoff of each series, summed by account, exactly.
@@ -123,12 +159,6 @@ class PositionTable:
         sums = np.zeros(self.shape[0], dtype=np.int64)
         np.add.at(sums, account, lots * payoff[instrument])
         return sums
-
-    def short_contracts(self) -> NDArray[np.float64]:
-        """Return the number of contracts each account is short, shape (accounts,)."""
-        account, _, lots = self.entries()
-        short = np.maximum(-lots, 0).astype(np.float64)
-        return np.asarray(np.bincount(account, short, self.shape[0]), dtype=np.float64)
 
     def open_interest(self) -> NDArray[np.float64]:
         """Return the contracts outstanding in each series, shape (instruments,)."""

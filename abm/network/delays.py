@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import exp
+from statistics import NormalDist
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from abm.scenario.network import Channel, Protocol
 
 # Log-normal 95th centile, where the heavy tail starts.
@@ -17,6 +18,7 @@ Z_95 = 1.6448536269514722
 # gas of 12 March 2020.
 FULL_CONGESTION = 6.0
 LONGEST_TAIL = 50.0
+STANDARD_NORMAL = NormalDist()
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +33,18 @@ class Draw:
     duplicated: bool
 
 
+def draw_count(protocol: Protocol) -> int:
+    """Return how many uniforms one message of a protocol takes."""
+    return 7 + protocol.verifiers
+
+
 def draw_delays(
     channel: Channel,
     protocol: Protocol,
     blocks: tuple[float, float],
-    rng: np.random.Generator,
+    uniforms: Sequence[float],
 ) -> Draw:
     """Draw the way of one message.
-
-    Every message takes the same number of draws from its channel's stream, whatever happens to
-    it, so that a shock shifts no later message's draws.
 
     Parameters
     ----------
@@ -48,8 +52,9 @@ def draw_delays(
         The scenario's parameters.
     blocks : tuple of float
         Block times of source and destination, in seconds.
-    rng : numpy.random.Generator
-        The channel's stream.
+    uniforms : sequence of float
+        As many draws from [0, 1) as `draw_count` says; the message's own, so that an additional
+        message changes no other's way.
 
     Returns
     -------
@@ -58,22 +63,48 @@ def draw_delays(
         the quorum's order statistic over the verifiers' lognormal times, times a Pareto factor
         from the 95th centile on if the message falls into the tail.
     """
-    uniforms = rng.random(6)
-    normals = rng.standard_normal(1 + protocol.verifiers)
-    finality = channel.finality_median_seconds * exp(channel.finality_ln_sigma * normals[0])
-    signer = float(np.sort(normals[1:])[protocol.quorum - 1])
+    inclusion, block, tail, beyond, loss, duplicate, final, *signers = uniforms
+    finality = channel.finality_median_seconds * exp(channel.finality_ln_sigma * _normal(final))
+    signer = _normal(sorted(signers)[protocol.quorum - 1])
     attestation = channel.attestation_median_seconds * exp(channel.attestation_ln_sigma * signer)
-    if uniforms[2] < protocol.tail_probability:
+    if tail < protocol.tail_probability:
         start = channel.attestation_median_seconds * exp(Z_95 * channel.attestation_ln_sigma)
-        pareto = (1.0 - uniforms[3]) ** (-1.0 / protocol.tail_exponent)
+        pareto = (1.0 - beyond) ** (-1.0 / protocol.tail_exponent)
         attestation = start * min(pareto, LONGEST_TAIL)
     return Draw(
-        inclusion=float(uniforms[0]) * blocks[0],
+        inclusion=inclusion * blocks[0],
         finality=finality,
-        attestation=float(attestation),
-        block=float(uniforms[1]) * blocks[1],
-        lost=bool(uniforms[4] < protocol.loss_probability),
-        duplicated=bool(uniforms[5] < protocol.duplicate_probability),
+        attestation=attestation,
+        block=block * blocks[1],
+        lost=loss < protocol.loss_probability,
+        duplicated=duplicate < protocol.duplicate_probability,
+    )
+
+
+def _normal(uniform: float) -> float:
+    """Return the standard normal quantile; a draw of 0 counts as half of the smallest above it."""
+    return STANDARD_NORMAL.inv_cdf(uniform or 2.0**-54)
+
+
+def typical_delay(channel: Channel, protocol: Protocol, blocks: tuple[float, float]) -> float:
+    """Return how long a message takes if every part takes its median, in seconds.
+
+    The median of the quorum's order statistic is taken at the normal quantile of
+    ``(quorum - 1/3) / (verifiers + 1/3)``.
+
+    >>> from abm.scenario.network import Channel, Protocol
+    >>> lane = Channel(source="a", destination="b", protocol="p", finality_median_seconds=100.0,
+    ...                attestation_median_seconds=20.0, execution_seconds=5.0)
+    >>> typical_delay(lane, Protocol(), (12.0, 2.0))
+    132.0
+    """
+    share = (protocol.quorum - 1 / 3) / (protocol.verifiers + 1 / 3)
+    signer = exp(channel.attestation_ln_sigma * STANDARD_NORMAL.inv_cdf(share))
+    return (
+        sum(blocks) / 2
+        + channel.finality_median_seconds
+        + channel.attestation_median_seconds * signer
+        + channel.execution_seconds
     )
 
 

@@ -27,6 +27,9 @@ class Message:
         Name of the channel.
     kind : str
         What it asks for, such as ``seizure``.
+    subject : str
+        What it is about, such as an account; the message of one kind and subject that is the
+        same in two runs of one seed travels alike in both.
     nonce : int
         The same for an original, its duplicates and its repetitions: applied once at most.
     cause : int
@@ -44,6 +47,7 @@ class Message:
     id: int
     channel: str
     kind: str
+    subject: str
     nonce: int
     cause: int
     sent_second: int
@@ -54,12 +58,18 @@ class Message:
 
 @dataclass(slots=True, eq=False)
 class Transit:
-    """The way of one message: seconds are from the start of the run, None until they happen."""
+    """The way of one message: seconds are from the start of the run, None until they happen.
+
+    ``expected_second`` is when it would arrive if every part took its median;
+    ``last_block_seconds`` is how long its delivery waits for the destination's block.
+    """
 
     message: Message
     fee_usd: float
     ready_second: int
     expiry_second: int
+    expected_second: int
+    last_block_seconds: float
     fate: Fate = Fate.IN_FLIGHT
     doomed: bool = False
     relayer: int | None = None

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import TYPE_CHECKING
 
-from abm.network.delays import congestion_multiple, draw_delays
+from abm.network.delays import congestion_multiple, draw_count, draw_delays, typical_delay
 from abm.network.messages import Fate, Message, Transit
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from abm.network.topology import ChainGraph
     from abm.randomness import Streams
     from abm.scenario.model import Scenario
+    from abm.scenario.network import Channel
 
 
 @dataclass
@@ -32,9 +33,14 @@ class Haltable:
         self.halted_until = max(self.halted_until, end)
 
     def halted_seconds(self, start: int, end: int) -> int:
-        """Return how many seconds of an interval fall into its longest halt."""
-        overlaps = (min(end, stop) - max(start, begin) for begin, stop in self.halts)
-        return max(max(overlaps, default=0), 0)
+        """Return how many seconds of an interval fall into its halts, overlapping ones once."""
+        total, counted_to = 0, start
+        for begin, stop in sorted(self.halts):
+            first, last = max(begin, counted_to), min(stop, end)
+            if last > first:
+                total += last - first
+                counted_to = last
+        return total
 
 
 @dataclass
@@ -65,7 +71,7 @@ class Transport:
     graph : networkx.DiGraph
         From `build_graph`.
     streams : Streams
-        One stream for each channel.
+        How each message travels is drawn by the message's own name.
     """
 
     def __init__(self, scenario: Scenario, graph: ChainGraph, streams: Streams) -> None:
@@ -81,6 +87,24 @@ class Transport:
         self._copies: dict[tuple[str, int], int] = defaultdict(int)
         self._applied: dict[str, dict[int, int]] = defaultdict(dict)
         self._nonces: dict[str, int] = defaultdict(int)
+        self._occurrences: dict[tuple[str, str, str], int] = defaultdict(int)
+        self._typical = {
+            name: typical_delay(rule, scenario.protocols[rule.protocol], self._blocks(rule))
+            for name, rule in scenario.channels.items()
+        }
+
+    def _blocks(self, rule: Channel) -> tuple[float, float]:
+        """Return the block times of a channel's source and destination."""
+        chains = self._scenario.chains
+        return chains[rule.source].block_seconds, chains[rule.destination].block_seconds
+
+    def typical_seconds(self, channel: str) -> float:
+        """Return how long a channel's messages take if every part takes its median."""
+        return self._typical[channel]
+
+    def halted_seconds(self, chain: str, start: int, end: int) -> int:
+        """Return how many seconds of an interval a chain stands still."""
+        return self.chains[chain].halted_seconds(start, end)
 
     def gas_usd(self, chain: str) -> float:
         """Return the cost of executing one message on a chain now, in dollars."""
@@ -96,17 +120,23 @@ class Transport:
         kind: str,
         payload: object,
         *,
+        subject: str,
         cause: int,
         now: int,
         value_usd: float = 0,
     ) -> Message:
-        """Send a message with a nonce of its own and return it."""
+        """Send a message with a nonce of its own and return it.
+
+        How it travels is drawn by its own name: its channel, kind and subject, and how many of
+        these went before it.
+        """
         nonce = self._nonces[channel]
         self._nonces[channel] += 1
         message = Message(
             id=len(self.transits),
             channel=channel,
             kind=kind,
+            subject=subject,
             nonce=nonce,
             cause=cause,
             sent_second=now,
@@ -120,16 +150,12 @@ class Transport:
         """Draw the way of a message and put it on it, with its duplicate if it has one."""
         rule = self._scenario.channels[message.channel]
         protocol = self._scenario.protocols[rule.protocol]
-        source, destination = (
-            self._scenario.chains[rule.source],
-            self._scenario.chains[rule.destination],
+        key = (message.channel, message.kind, message.subject)
+        uniforms = self._streams.uniforms(
+            "message", *key, str(self._occurrences[key]), count=draw_count(protocol)
         )
-        draw = draw_delays(
-            rule,
-            protocol,
-            (source.block_seconds, destination.block_seconds),
-            self._streams.get("channel", message.channel),
-        )
+        self._occurrences[key] += 1
+        draw = draw_delays(rule, protocol, self._blocks(rule), uniforms)
         gas = max(self.chains[end].gas_multiple for end in (rule.source, rule.destination))
         stretch = congestion_multiple(rule, gas)
         included = max(now, self.chains[rule.source].halted_until) + draw.inclusion
@@ -139,6 +165,8 @@ class Transport:
             fee_usd=self._scenario.gas.fee_multiple * self.gas_usd(rule.destination),
             ready_second=ceil(ready),
             expiry_second=now + ceil(protocol.expiry_seconds),
+            expected_second=now + ceil(self._typical[message.channel]),
+            last_block_seconds=draw.block,
             doomed=draw.lost,
         )
         self.transits.append(transit)
@@ -194,14 +222,11 @@ class Transport:
         """Put a ready message on its last leg, with the relayer who carries it."""
         channel = transit.message.channel
         rule = self._scenario.channels[channel]
-        block = self._scenario.chains[rule.destination].block_seconds
-        # The share of a block is fixed by the message, so that no stream depends on relayers.
-        share = (transit.message.id * 0.6180339887498949) % 1.0
         picked = max(now, transit.ready_second, self.blocked_until(channel))
         transit.relayer = relayer
         transit.picked_second = picked
         transit.fee_paid_usd = fee_usd
-        due = picked + ceil(rule.execution_seconds + share * block)
+        due = picked + ceil(rule.execution_seconds + transit.last_block_seconds)
         del self.channels[channel].awaiting[transit.message.id]
         heapq.heappush(self._due, (due, transit.message.id, transit))
 

@@ -25,3 +25,8 @@ class Recorder:
         if len(values) != len(columns):
             raise ValueError(f"{table} has {len(columns)} columns, a row came with {len(values)}")
         self.rows[table].append(values)
+
+    def column(self, table: str, name: str) -> list[Value]:
+        """Return what was recorded in one column of a table, row by row."""
+        place = SCHEMAS[table].names.index(name)
+        return [row[place] for row in self.rows[table]]

@@ -59,6 +59,15 @@ class RunResults:
         folder = self.folder / COUNTERFACTUAL
         return read_results(folder) if folder.is_dir() else None
 
+    @property
+    def left_out_shocks(self) -> tuple[str, ...]:
+        """Names of the shocks that the counterfactual ran without; none where there is none."""
+        pair = self.counterfactual
+        kept = (
+            self.manifest.scenario["shocks"] if pair is None else pair.manifest.scenario["shocks"]
+        )
+        return tuple(name for name in self.manifest.scenario["shocks"] if name not in kept)
+
     def __repr__(self) -> str:
         """Return a line that says which run this is."""
         scenario = self.manifest.scenario

@@ -60,8 +60,19 @@ class Liquidation(Table):
     """From a believed breach to the close of the account."""
 
     grace_seconds: Annotated[
-        Seconds, Field(description="Between a margin call and the seizure")
+        Seconds, Field(description="Time an owner has to answer a margin call")
     ] = 900.0
+    grace_from: Annotated[
+        Literal["call_arrival", "breach"],
+        Field(
+            description="Grace runs from the breach, or from when the call should arrive, with "
+            "the time that the report of an answer should take on top"
+        ),
+    ] = "call_arrival"
+    smallest_seizure_usd: Annotated[
+        NotNegative,
+        Field(description="A debt or a claim below this is not worth the messages to fetch it"),
+    ] = 10.0
     seizure_buffer: Annotated[
         NotNegative, Field(description="Seized beyond the cost of closing, as a fraction of it")
     ] = 0.15

@@ -14,7 +14,7 @@ from abm.scenario.collateral import Collateral, GasTreasury, Liquidation, Waterf
 from abm.scenario.fields import Name, Table
 from abm.scenario.market import ExchangeRules, Market, ReplayPrice, StressGrid
 from abm.scenario.network import Chain, Channel, Protocol, Token
-from abm.scenario.shocks import ChainHalt, ChannelHalt, GasSpike, Shock
+from abm.scenario.shocks import ChainHalt, ChannelHalt, Counterfactual, GasSpike, Shock
 from abm.units import MICRO, seconds
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ class Scenario(Table):
     oracles: Oracles = Oracles()
     liquidators: Liquidators
     shocks: Annotated[dict[Name, Shock], Field(default_factory=dict)]
+    counterfactual: Counterfactual = Counterfactual()
 
     @property
     def cash_token(self) -> str:
@@ -52,14 +53,25 @@ class Scenario(Table):
         return next(name for name, token in self.tokens.items() if token.worth == "dollar")
 
     @property
+    def left_out_shocks(self) -> tuple[str, ...]:
+        """Names of the shocks that the counterfactual leaves out."""
+        chosen = self.counterfactual.without_shocks
+        return tuple(name for name in self.shocks if chosen is None or name in chosen)
+
+    @property
     def first_shock_second(self) -> int:
-        """Start of the first shock, or the horizon where there is none."""
-        starts = [shock.start_second for shock in self.shocks.values()]
+        """Start of the first shock that is left out; the horizon where there is none.
+
+        Until then a run and its counterfactual are the same.
+        """
+        starts = [self.shocks[name].start_second for name in self.left_out_shocks]
         return min(starts, default=self.clock.horizon_seconds)
 
     def without_shocks(self) -> Scenario:
-        """Return the same scenario with no shock: the counterfactual of a run."""
-        return self.model_copy(update={"shocks": {}})
+        """Return the counterfactual: the same scenario without the shocks it leaves out."""
+        left_out = self.left_out_shocks
+        kept = {name: shock for name, shock in self.shocks.items() if name not in left_out}
+        return self.model_copy(update={"shocks": kept, "counterfactual": Counterfactual()})
 
 
 def _unknown(key: str, found: str, known: Iterable[str], what: str) -> Problem:
@@ -158,6 +170,9 @@ def _shock_problems(scenario: Scenario) -> Iterator[Problem]:
             for chain in shock.chains:
                 if chain not in scenario.chains:
                     yield _unknown(f"shocks.{name}.chains", chain, scenario.chains, "chains")
+    for name in scenario.counterfactual.without_shocks or ():
+        if name not in scenario.shocks:
+            yield _unknown("counterfactual.without_shocks", name, scenario.shocks, "shocks")
 
 
 def cross_table_problems(scenario: Scenario) -> list[Problem]:

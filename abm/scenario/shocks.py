@@ -61,4 +61,12 @@ class LiquidatorExit(TimedShock):
     fraction: Annotated[Fraction, Field(description="Share of the liquidators that stops")]
 
 
+class Counterfactual(Table):
+    """What the run that a run is compared with leaves out."""
+
+    without_shocks: Annotated[
+        Names | None, Field(description="Shocks that it leaves out; all of them if not given")
+    ] = None
+
+
 Shock = Annotated[ChannelHalt | ChainHalt | GasSpike | LiquidatorExit, Field(discriminator="kind")]

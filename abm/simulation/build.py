@@ -74,7 +74,7 @@ def build_world(scenario: Scenario) -> World:
     )
     architecture = ARCHITECTURES[scenario.collateral.architecture](surroundings)
     log = EventLog()
-    auctions = AuctionHouse(scenario.liquidation.auction)
+    auctions = AuctionHouse(scenario.liquidation.auction, transport.halted_seconds)
     waterfall = Waterfall(ledger, cash, holders)
     desk = LiquidationDesk(
         scenario.liquidation,
@@ -123,7 +123,7 @@ def build_world(scenario: Scenario) -> World:
         marks=marks,
         changes=core.changes(marks, 0),
         requirements=Requirements(nothing, np.zeros((accounts, len(core.points))), nothing),
-        beliefs=Beliefs(marks, nothing, nothing, nothing),
+        beliefs=Beliefs(marks, nothing, nothing, nothing, nothing),
     )
     endow(world)
     # Vaults report their opening balances, as if all had been delivered long ago.

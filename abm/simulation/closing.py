@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from abm.network import Fate, Transit
-from abm.simulation.revaluation import true_equity
 from abm.simulation.snapshots import record_accounts
 from abm.units import SECONDS_PER_HOUR, dollars
 from abm.venue import Outcome
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from abm.simulation.world import World
 
 LATE_MULTIPLE = 2.0
-"""A message is late when it took more than this many times its channel's median."""
+"""A message is late when it took more than this many times what its medians make."""
 
 
 def record_end(world: World) -> None:
@@ -50,10 +49,12 @@ def _record_messages(world: World) -> None:
             message.id,
             message.channel,
             message.kind,
+            message.subject,
             message.nonce,
             message.repeat_of,
             message.cause,
             message.sent_second,
+            transit.expected_second,
             transit.ready_second,
             transit.picked_second,
             transit.end_second,
@@ -85,9 +86,11 @@ def _record_liquidations(world: World) -> None:
             item.ended_second,
             item.stage,
             item.outcome,
+            item.seizure_due_second,
             item.seizures,
             item.failed_auctions,
             dollars(item.proceeds),
+            item.closing_cost_usd,
             dollars(loss.total) if loss is not None else 0.0,
         )
         if loss is not None:
@@ -118,18 +121,17 @@ def _record_auctions(world: World) -> None:
             auction.bids,
             auction.last_factor,
             dollars(auction.proceeds),
+            auction.published_value_usd,
         )
 
 
 def late_messages(transits: list[Transit]) -> int:
-    """Count delivered messages that took far longer than their channel's median."""
-    times: dict[str, list[int]] = {}
-    for transit in transits:
-        if transit.fate is Fate.DELIVERED and transit.end_second is not None:
-            taken = transit.end_second - transit.message.sent_second
-            times.setdefault(transit.message.channel, []).append(taken)
+    """Count delivered messages that took far longer than the medians of their parts."""
     return sum(
-        int((np.array(taken) > LATE_MULTIPLE * np.median(taken)).sum()) for taken in times.values()
+        transit.end_second - transit.message.sent_second
+        > LATE_MULTIPLE * (transit.expected_second - transit.message.sent_second)
+        for transit in transits
+        if transit.fate is Fate.DELIVERED and transit.end_second is not None
     )
 
 
@@ -141,24 +143,26 @@ def _record_run(world: World) -> None:
     ended = [
         seconds
         for item in liquidations
-        if item.outcome is not Outcome.CURED and (seconds := item.seconds_to_end()) is not None
+        if not item.is_cured and (seconds := item.seconds_to_end()) is not None
     ]
     limit = scenario.liquidation.late_seconds
     horizon = scenario.clock.horizon_seconds
     lasted = [
         (horizon if item.ended_second is None else item.ended_second) - item.breach_second
         for item in liquidations
-        if item.outcome is not Outcome.CURED
+        if not item.is_cured
     ]
     late = sum(length > limit for length in lasted)
-    equity = true_equity(world)
-    unresolved = -sum(
-        min(float(equity[item.account]), 0.0) for item in world.desk.open_liquidations()
-    )
     fates = [transit.fate for transit in world.transport.transits]
-    steps = world.recorder.rows["steps"]
-    settled = [row for row in steps if int(row[0] or 0) >= SECONDS_PER_HOUR] or steps
-    depth = np.array([row[6] for row in settled], dtype=np.float64)
+    second, depth, shortfall, gap = (
+        np.array(world.recorder.column("steps", name), dtype=np.float64)
+        for name in ("second", "depth_lots", "shortfall_usd", "belief_gap_usd")
+    )
+    opened = second >= min(SECONDS_PER_HOUR, second[-1])
+    auction_cost = sum(
+        auction.published_value_usd - dollars(auction.proceeds)
+        for auction in world.auctions.auctions
+    )
     world.recorder.add(
         "runs",
         scenario.name,
@@ -171,9 +175,11 @@ def _record_run(world: World) -> None:
         dollars(sum(loss.fund for loss in losses)),
         dollars(sum(loss.socialised for loss in losses)),
         dollars(sum(loss.uncovered for loss in losses)),
-        unresolved,
+        float(shortfall[-1]),
+        auction_cost + sum(item.closing_cost_usd for item in liquidations),
         len(liquidations),
-        outcomes.count(Outcome.CURED),
+        outcomes.count(Outcome.TOPPED_UP),
+        outcomes.count(Outcome.RECOVERED),
         outcomes.count(Outcome.CLOSED),
         outcomes.count(Outcome.BAD_DEBT) + outcomes.count(Outcome.OPEN),
         late,
@@ -186,9 +192,9 @@ def _record_run(world: World) -> None:
         fates.count(Fate.IN_FLIGHT),
         float(np.percentile(ended, 50)) if ended else None,
         float(np.percentile(ended, 95)) if ended else None,
-        float(depth.min()),
-        float(np.median(depth)),
-        max(float(row[11] or 0.0) for row in steps),
-        max(float(row[13] or 0.0) for row in steps),
+        float(depth[opened].min()),
+        float(np.median(depth[opened])),
+        float(shortfall.max()),
+        float(np.abs(gap).max()),
         len(world.log.events),
     )

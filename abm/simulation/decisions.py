@@ -31,11 +31,8 @@ def decide(model: OptionsMarket) -> None:
     rng = world.streams.get("agent-order")
     standing = model.standing_agents
     places = rng.random(len(standing) + int(last - first)).tolist()
-    on_sale = world.auctions.chains_with_auctions()
     active: list[tuple[float, mesa.Agent]] = [
-        (place, agent)
-        for place, agent in zip(places, standing, strict=False)
-        if model.has_something_to_do(agent, on_sale)
+        (places[number], standing[number]) for number in model.standing_with_something_to_do()
     ]
     for account, row in arriving.items():
         if not world.desk.is_open(account):

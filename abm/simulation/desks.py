@@ -97,6 +97,8 @@ class QuoteDesk:
         moved = abs(world.marks.price_usd / last.price_usd - 1.0)
         if moved >= rule.requote_move or world.now - last.second >= REQUOTE_SECONDS:
             return True
+        if not world.exchange.maker_moved[maker]:
+            return False
         inventory = world.positions.row(world.makers[maker])
         shift = int(np.abs(inventory - last.inventory).max())
         return shift > rule.inventory_limit_lots * REQUOTE_INVENTORY
@@ -122,6 +124,7 @@ class QuoteDesk:
         """Queue a ladder, or its withdrawal."""
         world = self._world
         inventory = world.positions.row(world.makers[maker]).copy()
+        world.exchange.maker_moved[maker] = False
         world.quoted[maker] = Quoted(world.marks.price_usd, world.now, inventory, quote)
         world.intents.trading.append((maker, quote))
 

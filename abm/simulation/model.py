@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import mesa
 
@@ -13,6 +13,8 @@ from abm.simulation.population import trader_rule
 from abm.simulation.step import advance
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from abm.scenario.model import Scenario
 
 
@@ -62,11 +64,14 @@ class OptionsMarket(mesa.Model):
         ]
         self.standing_agents: list[mesa.Agent] = [*makers, *liquidators]
 
-    def has_something_to_do(self, agent: mesa.Agent, on_sale: list[str]) -> bool:
-        """Return whether a standing agent has a reason to be stepped now."""
-        if isinstance(agent, Liquidator):
-            return self.world.liquidators.chains[agent.slot] in on_sale
-        return self.quotes.needs_quote(cast("MarketMaker", agent).slot)
+    def standing_with_something_to_do(self) -> Iterator[int]:
+        """Yield the places of the standing agents that have a reason to be stepped now."""
+        makers = len(self.standing_agents) - len(self.world.liquidators.chains)
+        yield from (maker for maker in range(makers) if self.quotes.needs_quote(maker))
+        if on_sale := self.world.auctions.chains_with_auctions():
+            for slot, chain in enumerate(self.world.liquidators.chains):
+                if chain in on_sale:
+                    yield makers + slot
 
     def step(self) -> None:
         """Take the run one step further."""

@@ -58,7 +58,14 @@ def mark(world: World) -> None:
 def revalue(world: World) -> None:
     """Recompute requirements and believed equity of all accounts at the step's marks."""
     scenario = world.scenario
-    world.requirements = world.core.requirements(world.positions, world.marks, world.changes)
+    touched = world.positions.take_touched()
+    if world.revalued_marks is world.marks:
+        world.requirements = world.core.renewed(
+            world.requirements, world.positions, touched, world.marks, world.changes
+        )
+    else:
+        world.requirements = world.core.requirements(world.positions, world.marks, world.changes)
+        world.revalued_marks = world.marks
     tokens = list(scenario.tokens.values())
     claims = world.architecture.claims
     counted = counted_value(
@@ -68,12 +75,14 @@ def revalue(world: World) -> None:
         world.marks.price_usd,
         scenario.collateral,
     )
-    cash = world.cash.balances / MICRO
+    own = world.cash.balances / MICRO + world.requirements.position_value
+    claim_usd = total_value(claims.units, token_prices(tokens, world.marks.price_usd))
     world.beliefs = Beliefs(
         marks=world.marks,
-        equity=cash + world.requirements.position_value + counted,
+        equity=own + counted,
+        equity_before_haircuts=own + claim_usd,
         maintenance=world.requirements.maintenance,
-        claim_usd=total_value(claims.units, token_prices(tokens, world.marks.price_usd)),
+        claim_usd=claim_usd,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from abm.errors import InvariantError
+from abm.errors import InvariantError, LedgerError
 from abm.simulation.closing import record_end
 from abm.simulation.model import OptionsMarket
 
@@ -59,6 +59,9 @@ def simulate(scenario: Scenario, progress: Progress | None = None) -> Recorder:
         record_end(world)
     except InvariantError as error:
         raise BrokenRunError(error, world.recorder) from error
+    except LedgerError as error:
+        # What a ledger must refuse, no phase may ask for.
+        raise BrokenRunError(InvariantError(world.now, [str(error)]), world.recorder) from error
     finally:
         model.release()
     return world.recorder

@@ -84,8 +84,8 @@ def settle_bids(world: World) -> None:
         wallet = holders.liquidator + bid.liquidator
         held = ledger.balance(wallet, cash)
         gas = min(round(world.transport.gas_usd(chain) * MICRO), held)
-        ask = world.auctions.factor(auction, world.now) * world.board[chain].price_usd
-        per_unit = ask * MICRO / tokens[auction.token].base_units
+        published = world.board[chain].price_usd / tokens[auction.token].base_units
+        per_unit = world.auctions.factor(auction, world.now) * published * MICRO
         units = min(bid.units, auction.units_left)
         if per_unit > 0:
             units = min(units, int((held - gas) / per_unit))
@@ -95,7 +95,7 @@ def settle_bids(world: World) -> None:
         ledger.transfer(wallet, holders.outside, cash, gas)
         ledger.transfer(wallet, holders.auction[chain], cash, paid)
         ledger.transfer(holders.auction[chain], wallet, auction.token, units)
-        world.desk.sell(auction, units, paid, world.now)
+        world.desk.sell(auction, units, paid, world.now, published_usd=units * published)
         due = world.now + seconds(world.scenario.liquidators.resale_seconds / 3_600)
         resale = Resale(due, world.next_number(), bid.liquidator, auction.token, units)
         heapq.heappush(world.resales, resale)

@@ -27,7 +27,7 @@ def record_step(world: World) -> None:
     equity = true_equity(world)
     margined = slice(0, world.house)
     owed = np.minimum(equity[margined], 0.0)
-    shortfall = -float(owed[~world.desk.written_off[margined]].sum())
+    shortfall = abs(float(owed[~world.desk.written_off[margined]].sum()))
     bad_debt = dollars(world.waterfall.paid.total)
     published = world.board[world.scenario.venue.chain]
     backlog = world.transport.backlog()
@@ -40,14 +40,14 @@ def record_step(world: World) -> None:
         now - published.observed_second,
         float(world.path.level[world.step]),
         float(world.path.realised[world.step]),
-        int(quoted.sum()) + world.exchange.resting_lots(),
+        int(quoted.sum()) + world.exchange.resting_lots,
         int(np.count_nonzero(quoted)),
         spread_volatility(world),
         int(world.positions.open_interest().sum()),
         bad_debt,
         shortfall,
         bad_debt + shortfall,
-        float((world.beliefs.equity - equity)[margined].sum()),
+        float((world.beliefs.equity_before_haircuts - equity)[margined].sum()),
         dollars(world.waterfall.fund()),
         world.desk.open_count,
         sum(backlog.values()),

@@ -117,6 +117,7 @@ class World:
     step: int = 0
     marked_round: Round | None = None
     marked_second: int = 0
+    revalued_marks: Marks | None = None
     intents: Intents = field(default_factory=Intents)
     top_ups: list[TopUp] = field(default_factory=list)
     resales: list[Resale] = field(default_factory=list)

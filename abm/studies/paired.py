@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from abm.analysis.report import render_report
@@ -18,22 +19,22 @@ from abm.recording.results import RunResults, read_results
 from abm.simulation.run import simulate
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from abm.scenario.model import Scenario
 
 PairProgress = Callable[[str, int], None]
 """Called with the name of the part, ``shocks`` or ``without_shocks``, and its simulated second."""
 
 
-def run_pair(scenario: Scenario, folder: Path, progress: PairProgress | None = None) -> RunResults:
+def run_pair(
+    scenario: Scenario, folder: str | Path, progress: PairProgress | None = None
+) -> RunResults:
     """Run a scenario and, if it has shocks, its counterfactual; write tables and report.
 
     Parameters
     ----------
     scenario : Scenario
         What to run.
-    folder : Path
+    folder : str or Path
         Where results go; it appears when all is written.
     progress : callable, optional
         Told of every step of either part.
@@ -48,6 +49,7 @@ def run_pair(scenario: Scenario, folder: Path, progress: PairProgress | None = N
     ResultsError
         If the folder holds something else.
     """
+    folder = Path(folder)
     check_target(folder, scenario)
 
     def tell(part: str) -> Callable[[int], None] | None:
@@ -55,7 +57,7 @@ def run_pair(scenario: Scenario, folder: Path, progress: PairProgress | None = N
 
     with new_folder(folder) as fresh:
         write_run(simulate(scenario, tell("shocks")), scenario, fresh)
-        if scenario.shocks:
+        if scenario.left_out_shocks:
             calm = scenario.without_shocks()
             (fresh / COUNTERFACTUAL).mkdir()
             write_run(simulate(calm, tell(COUNTERFACTUAL)), calm, fresh / COUNTERFACTUAL)
@@ -63,8 +65,8 @@ def run_pair(scenario: Scenario, folder: Path, progress: PairProgress | None = N
     return read_results(folder)
 
 
-def write_report(folder: Path) -> Path:
+def write_report(folder: str | Path) -> Path:
     """Write the HTML report of a run's folder from its tables and return its path."""
-    path = folder / REPORT
+    path = Path(folder) / REPORT
     write_text(path, render_report(read_results(folder)))
     return path

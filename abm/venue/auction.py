@@ -12,10 +12,11 @@ Derive v2-core, ``DutchAuction.sol``: the solvent auction's two phases.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from abm.collateral import Seized
     from abm.scenario.collateral import Auction as AuctionRule
 
@@ -48,7 +49,8 @@ class Bid:
 class Auction:
     """One token of one seizure on sale.
 
-    Amounts are base units; ``proceeds`` are micro-dollars.
+    Amounts are base units; ``proceeds`` are micro-dollars; ``published_value_usd`` is what was sold
+    at the prices published on the chain.
     """
 
     id: int
@@ -61,10 +63,7 @@ class Auction:
     bids: int = 0
     ended_second: int | None = None
     last_factor: float | None = None
-
-    def ends_at(self, rule: AuctionRule) -> int:
-        """Return the second at which an unsold rest goes back."""
-        return self.opened_second + ceil(rule.fast_seconds + rule.slow_seconds)
+    published_value_usd: float = 0.0
 
 
 class AuctionHouse:
@@ -74,10 +73,14 @@ class AuctionHouse:
     ----------
     rule : abm.scenario.collateral.Auction
         Factors and phases.
+    halted_seconds : callable
+        Tells how many of the seconds from one to another a chain stood still: an auction's clock
+        is its chain's blocks.
     """
 
-    def __init__(self, rule: AuctionRule) -> None:
+    def __init__(self, rule: AuctionRule, halted_seconds: Callable[[str, int, int], int]) -> None:
         self.rule = rule
+        self._halted_seconds = halted_seconds
         self.auctions: list[Auction] = []
         self._open: dict[int, Auction] = {}
 
@@ -99,7 +102,12 @@ class AuctionHouse:
 
     def factor(self, auction: Auction, now: int) -> float:
         """Return an auction's current price factor."""
-        return price_factor(now - auction.opened_second, self.rule)
+        return price_factor(self._elapsed(auction, now), self.rule)
+
+    def _elapsed(self, auction: Auction, now: int) -> int:
+        """Return the seconds since the opening in which the auction's chain made blocks."""
+        opened = auction.opened_second
+        return now - opened - self._halted_seconds(auction.seized.chain, opened, now)
 
     def take(self, auction: Auction, units: int, micro_dollars: int, now: int) -> None:
         """Note that units were sold."""
@@ -109,11 +117,13 @@ class AuctionHouse:
         auction.last_factor = self.factor(auction, now)
 
     def close_finished(self, now: int) -> list[Auction]:
-        """Take out the auctions that are sold out or over."""
+        """Take out the auctions that are sold out or over; none where the chain stands still."""
+        length = self.rule.fast_seconds + self.rule.slow_seconds
         finished = [
             auction
             for auction in self._open.values()
-            if auction.units_left == 0 or now >= auction.ends_at(self.rule)
+            if (auction.units_left == 0 or self._elapsed(auction, now) >= length)
+            and not self._halted_seconds(auction.seized.chain, now, now + 1)
         ]
         for auction in finished:
             auction.ended_second = now

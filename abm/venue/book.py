@@ -59,12 +59,13 @@ class OrderBook:
             del queues[-side * heapq.heappop(heap)]
         return None
 
-    def cancel(self, account: int) -> bool:
-        """Cancel every order of an account; return whether there were any."""
+    def cancel(self, account: int) -> int:
+        """Cancel every order of an account; return how many contracts were left of them."""
         orders = self._by_account.pop(account, [])
+        cancelled = sum(resting.lots_left for resting in orders)
         for resting in orders:
             self.take(resting, resting.lots_left)
-        return bool(orders)
+        return cancelled
 
     def take(self, resting: Resting, lots: int) -> None:
         """Remove contracts of a resting order, because they traded or were cancelled."""

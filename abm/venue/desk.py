@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from abm.venue.exchange import Exchange
     from abm.venue.waterfall import Waterfall
 
-# A claim below this is dust: nobody pays for a message to fetch it.
-DUST_USD = 1.0
-
 
 @dataclass(frozen=True)
 class Beliefs:
@@ -43,6 +40,8 @@ class Beliefs:
         Values at the published price.
     equity : ndarray, shape (accounts,)
         Cash, positions and counted collateral, in dollars.
+    equity_before_haircuts : ndarray, shape (accounts,)
+        The same with all claimed collateral counted in full.
     maintenance : ndarray, shape (accounts,)
         Requirement in dollars.
     claim_usd : ndarray, shape (accounts,)
@@ -51,6 +50,7 @@ class Beliefs:
 
     marks: Marks
     equity: NDArray[np.float64]
+    equity_before_haircuts: NDArray[np.float64]
     maintenance: NDArray[np.float64]
     claim_usd: NDArray[np.float64]
 
@@ -131,7 +131,19 @@ class LiquidationDesk:
             shortfall = float(beliefs.maintenance[account] - beliefs.equity[account])
             chain = self._architecture.chain_of(account)
             cause = self._log.add(now, "breach", account=account, place=chain, value_usd=shortfall)
-            liquidation = Liquidation(len(self.liquidations), account, chain, cause, now, shortfall)
+            answer_seconds = self._rule.grace_seconds
+            if self._rule.grace_from == "call_arrival":
+                answer_seconds += self._architecture.round_trip_seconds(account)
+            liquidation = Liquidation(
+                len(self.liquidations),
+                account,
+                chain,
+                cause,
+                now,
+                shortfall,
+                now + round(answer_seconds),
+                self._architecture.claims.units[account].copy(),
+            )
             self.liquidations.append(liquidation)
             self._open[account] = liquidation
             self._exchange.cancel(account)
@@ -172,9 +184,12 @@ class LiquidationDesk:
         micro_dollars = seized.units[self._cash.token]
         self._architecture.send_home(seized, micro_dollars, cause=liquidation.cause, now=now)
 
-    def sell(self, auction: Auction, units: int, micro_dollars: int, now: int) -> None:
-        """Note that part of an auction was sold."""
+    def sell(
+        self, auction: Auction, units: int, micro_dollars: int, now: int, *, published_usd: float
+    ) -> None:
+        """Note that part of an auction was sold, and what it was worth as published."""
         self.auctions.take(auction, units, micro_dollars, now)
+        auction.published_value_usd += published_usd
         self.under_way[auction.seized.account, auction.token] -= units
         self.under_way[auction.seized.account, self._cash.token] += micro_dollars
 
@@ -232,8 +247,10 @@ class LiquidationDesk:
     def _after_call(self, liquidation: Liquidation, beliefs: Beliefs, now: int) -> None:
         account = liquidation.account
         if beliefs.equity[account] >= beliefs.maintenance[account]:
-            self._end(liquidation, Outcome.CURED, now)
-        elif now >= liquidation.breach_second + self._rule.grace_seconds:
+            units = self._architecture.claims.units[account]
+            deposited = bool((units > liquidation.claim_units).any())
+            self._end(liquidation, Outcome.TOPPED_UP if deposited else Outcome.RECOVERED, now)
+        elif now >= liquidation.seizure_due_second:
             self._seize(liquidation, beliefs, now)
 
     def _seize(self, liquidation: Liquidation, beliefs: Beliefs, now: int) -> None:
@@ -246,7 +263,7 @@ class LiquidationDesk:
             slippage=self._rule.close_slippage,
             buffer=self._rule.seizure_buffer,
         )
-        if target <= 0 or beliefs.claim_usd[account] < DUST_USD:
+        if target <= 0 or beliefs.claim_usd[account] < self._rule.smallest_seizure_usd:
             liquidation.stage = Stage.CLOSING
             return
         liquidation.stage = Stage.SEIZING
@@ -272,6 +289,7 @@ class LiquidationDesk:
         if liquidation.closing_second is None:
             liquidation.closing_second = now
         account, marks = liquidation.account, beliefs.marks
+        trades = len(self._exchange.trades)
         patience = now - liquidation.closing_second >= self._rule.take_over_seconds
         row = self._exchange.positions.row(account)
         flat = True
@@ -286,6 +304,10 @@ class LiquidationDesk:
             if patience and left:
                 left -= self._take_over(account, instrument, side, left, beliefs)
             flat = flat and left == 0
+        for trade in self._exchange.trades[trades:]:
+            side = Side.BUY if trade.buyer == account else Side.SELL
+            beyond = trade.price_ticks * self._exchange.tick_usd - marks.value[trade.instrument]
+            liquidation.closing_cost_usd += float(side * trade.lots * beyond)
         return flat
 
     def _take_over(
@@ -310,12 +332,19 @@ class LiquidationDesk:
     def _finish(self, liquidation: Liquidation, beliefs: Beliefs, now: int) -> None:
         """End the liquidation of a flat account, or seize more, or write its debt off."""
         account = liquidation.account
-        if int(self._cash.balances[account]) >= 0:
+        debt_usd = -dollars(int(self._cash.balances[account]))
+        worth_a_message = self._rule.smallest_seizure_usd
+        if debt_usd <= 0:
             self._end(liquidation, Outcome.CLOSED, now)
-        elif beliefs.claim_usd[account] >= DUST_USD:
+        elif min(debt_usd, beliefs.claim_usd[account]) >= worth_a_message:
             self._seize(liquidation, beliefs, now)
-        else:
+        elif debt_usd < worth_a_message or self._was_reported(liquidation):
             self._write_off(liquidation, now)
+
+    def _was_reported(self, liquidation: Liquidation) -> bool:
+        """Return whether the venue knows the vault as it was at the breach or later."""
+        as_of = self._architecture.claims.as_of_second[liquidation.account]
+        return bool(as_of >= liquidation.breach_second)
 
     def _write_off(self, liquidation: Liquidation, now: int) -> None:
         """Let the waterfall pay what the account cannot."""

@@ -39,6 +39,16 @@ class Exchange:
         Dollars in one tick.
     taker_fee : float
         Fraction of the underlying's price, for each contract.
+
+    Attributes
+    ----------
+    trades : list of Trade
+        All of them, in order.
+    maker_moved : list of bool
+        Market makers, in the order of the quote board, whose position changed since it was
+        last cleared.
+    resting_lots : int
+        Contracts of all resting orders, both sides; quotes are not among them.
     """
 
     def __init__(
@@ -58,6 +68,8 @@ class Exchange:
         self.quotes = QuoteBoard(len(makers), instruments, levels)
         self.tick_usd = tick_usd
         self.trades: list[Trade] = []
+        self.resting_lots = 0
+        self.maker_moved = [False] * len(makers)
         self._cash = cash
         self._makers = makers
         self._maker_of = {account: maker for maker, account in enumerate(makers)}
@@ -91,6 +103,7 @@ class Exchange:
             left -= self._fill(order, found, left, price_usd, kind)
         if left and order.lifetime is Lifetime.REST:
             self.books[order.instrument].rest(order, self._sequence, left)
+            self.resting_lots += left
             self._refresh(order.side, order.instrument)
         return order.lots - left
 
@@ -98,33 +111,39 @@ class Exchange:
         """Replace a maker's ladder; what crosses the book trades first, at the book's prices."""
         self.quotes.withdraw(maker)
         account = self._makers[maker]
-        left = {Side.BUY: quote.bid_lots, Side.SELL: quote.ask_lots}
-        for side, ticks in ((Side.BUY, quote.bid_ticks), (Side.SELL, quote.ask_ticks)):
-            crossing = self._crossing(side, ticks, left[side])
+        crossed = False
+        left = {side: quote.lots(side) for side in Side}
+        for side in Side:
+            crossing = self._crossing(side, quote)
             if crossing:
                 left[side] = left[side].copy()
             for instrument, level in crossing:
                 wanted = int(left[side][instrument, level])
-                limit = int(ticks[instrument, level])
+                limit = int(quote.ticks(side)[instrument, level])
                 order = Order(account, instrument, side, wanted, limit)
-                left[side][instrument, level] -= self.submit(order, price_usd)
+                traded = self.submit(order, price_usd)
+                left[side][instrument, level] -= traded
+                crossed = crossed or traded > 0
         self._sequence += 1
-        rest = MassQuote(quote.bid_ticks, quote.ask_ticks, left[Side.BUY], left[Side.SELL])
-        self.quotes.replace(maker, rest, self._sequence)
+        if crossed:
+            quote = MassQuote(quote.bid_ticks, quote.ask_ticks, left[Side.BUY], left[Side.SELL])
+        self.quotes.replace(maker, quote, self._sequence)
 
-    def _crossing(
-        self, side: Side, ticks: NDArray[np.int64], lots: NDArray[np.int64]
-    ) -> list[tuple[int, int]]:
+    def _crossing(self, side: Side, quote: MassQuote) -> list[tuple[int, int]]:
         """Return the (instrument, level) pairs of a ladder side that the book can fill."""
         other = side.opposite
         if side is Side.BUY:
-            crossing = ticks >= np.minimum(self.quotes.best(other), self._resting[other])[:, None]
+            against = np.minimum(self.quotes.best(other), self._resting[other])
+            meets = quote.best[side] >= against
         else:
-            crossing = ticks <= np.maximum(self.quotes.best(other), self._resting[other])[:, None]
-        crossing &= lots > 0
-        if not crossing.any():
-            return []
-        return [(int(i), int(level)) for i, level in np.argwhere(crossing)]
+            against = np.maximum(self.quotes.best(other), self._resting[other])
+            meets = quote.best[side] <= against
+        pairs = []
+        for instrument in meets.nonzero()[0].tolist():
+            reaches = side * (quote.ticks(side)[instrument] - against[instrument]) >= 0
+            reaches &= quote.lots(side)[instrument] > 0
+            pairs += [(instrument, level) for level in reaches.nonzero()[0].tolist()]
+        return pairs
 
     def _refresh(self, side: Side, instrument: int) -> None:
         """Note the best resting premium of a series after it changed."""
@@ -143,6 +162,7 @@ class Exchange:
             if resting.order.account != order.account:
                 return resting
             # Self-trade prevention: where an account would meet itself, its older order goes.
+            self.resting_lots -= resting.lots_left
             self.books[order.instrument].take(resting, resting.lots_left)
             self._refresh(side, order.instrument)
 
@@ -179,6 +199,7 @@ class Exchange:
         if isinstance(found, Resting):
             lots = min(wanted, found.lots_left)
             self.books[order.instrument].take(found, lots)
+            self.resting_lots -= lots
             self._refresh(order.side.opposite, order.instrument)
             other, ticks = found.order.account, found.order.limit_ticks
         else:
@@ -199,6 +220,9 @@ class Exchange:
         premium = trade.lots * trade.price_ticks * self._tick_micro
         self._cash.move(trade.buyer, trade.seller, premium)
         self.trades.append(trade)
+        for account in (trade.buyer, trade.seller):
+            if account in self._maker_of:
+                self.maker_moved[self._maker_of[account]] = True
 
     def offers(self, side: Side, instrument: int) -> bool:
         """Return whether anything is quoted or rests on a side of a series."""
@@ -212,7 +236,8 @@ class Exchange:
     def cancel(self, account: int) -> None:
         """Cancel every resting order of an account."""
         for instrument, book in enumerate(self.books):
-            if book.cancel(account):
+            if cancelled := book.cancel(account):
+                self.resting_lots -= cancelled
                 for side in Side:
                     self._refresh(side, instrument)
 
@@ -231,10 +256,7 @@ class Exchange:
         self.positions.expire(instruments)
         self.quotes.expire(instruments)
         for instrument in instruments.tolist():
+            self.resting_lots -= sum(self.books[instrument].lots.values())
             self.books[instrument] = OrderBook()
             for side in Side:
                 self._refresh(side, instrument)
-
-    def resting_lots(self) -> int:
-        """Return all contracts of resting orders, both sides; quotes are not among them."""
-        return sum(sum(book.lots.values()) for book in self.books)

@@ -26,10 +26,11 @@ class Stage(StrEnum):
 
 
 class Outcome(StrEnum):
-    """How a liquidation ended."""
+    """How a liquidation ended: cured by a deposit or by the market, closed, or with a loss."""
 
     OPEN = "open"
-    CURED = "cured"
+    TOPPED_UP = "topped_up"
+    RECOVERED = "recovered"
     CLOSED = "closed"
     BAD_DEBT = "bad_debt"
 
@@ -44,10 +45,16 @@ class Liquidation:
         Number of the liquidation, its account, and the chain of its collateral.
     cause : int
         The breach in the event log.
+    closing_cost_usd : float
+        What closing cost beyond the marks so far, in dollars; below 0 where it was cheaper.
     breach_second : int
         When the venue believed margin to be short.
     shortfall_usd : float
         How much was short then, in dollars.
+    seizure_due_second : int
+        When the owner's time to answer is over.
+    claim_units : ndarray of int64, shape (tokens,)
+        What the venue counted of the account's collateral at the breach.
     """
 
     id: int
@@ -56,6 +63,8 @@ class Liquidation:
     cause: int
     breach_second: int
     shortfall_usd: float
+    seizure_due_second: int
+    claim_units: NDArray[np.int64]
     stage: Stage = Stage.CALLED
     outcome: Outcome = Outcome.OPEN
     called_second: int | None = None
@@ -67,12 +76,18 @@ class Liquidation:
     seizures: int = 0
     failed_auctions: int = 0
     proceeds: int = 0
+    closing_cost_usd: float = 0.0
     bad_debt: WaterfallUse | None = None
 
     @property
     def is_open(self) -> bool:
         """Whether it has not ended."""
         return self.stage is not Stage.ENDED
+
+    @property
+    def is_cured(self) -> bool:
+        """Whether it ended without a seizure: by a deposit, or because the market came back."""
+        return self.outcome in (Outcome.TOPPED_UP, Outcome.RECOVERED)
 
     def seconds_to_end(self) -> int | None:
         """Return the time from breach to end, or None."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,6 +34,24 @@ class MassQuote:
     bid_lots: NDArray[np.int64]
     ask_lots: NDArray[np.int64]
 
+    def ticks(self, side: Side) -> NDArray[np.int64]:
+        """Return the premiums of a side."""
+        return self.bid_ticks if side is Side.BUY else self.ask_ticks
+
+    def lots(self, side: Side) -> NDArray[np.int64]:
+        """Return the contracts of a side."""
+        return self.bid_lots if side is Side.BUY else self.ask_lots
+
+    @cached_property
+    def best(self) -> dict[Side, NDArray[np.int64]]:
+        """Best premium of each series on either side; `NO_BID` or `NO_ASK` where there is none."""
+        return {side: _best_of_ladder(side, self.ticks(side), self.lots(side)) for side in Side}
+
+    @cached_property
+    def total_lots(self) -> dict[Side, int]:
+        """Contracts of either side."""
+        return {side: int(self.lots(side).sum()) for side in Side}
+
 
 class QuoteBoard:
     """The quotes of all market makers on all series.
@@ -59,6 +78,12 @@ class QuoteBoard:
         self.sequence = np.zeros(makers, dtype=np.int64)
         self.traded = np.zeros(makers, dtype=np.bool_)
         self._ranked: dict[tuple[Side, int], list[tuple[int, int, int, int]]] = {}
+        # Best premium of each maker in each series, shape (makers, instruments), and all it quotes.
+        self._best = {
+            Side.BUY: np.full((makers, instruments), NO_BID, dtype=np.int64),
+            Side.SELL: np.full((makers, instruments), NO_ASK, dtype=np.int64),
+        }
+        self._quoted = {side: np.zeros(makers, dtype=np.int64) for side in Side}
 
     def ranked(self, side: Side, instrument: int) -> list[tuple[int, int, int, int]]:
         """Return the quotes on a side of a series in the order in which they trade.
@@ -92,17 +117,22 @@ class QuoteBoard:
         taken = min(wanted, available)
         lots[instrument, maker, level] = available - taken
         self.traded[maker] = True
+        self._quoted[side][maker] -= taken
         if taken == available:
             ranked = self.ranked(side, instrument)
             ranked[:] = [entry for entry in ranked if entry[2:] != (maker, level)]
+            self._best[side][maker, instrument] = _best_of_ladder(
+                side, self.ticks[side][instrument, maker], lots[instrument, maker]
+            )
         return taken
 
     def replace(self, maker: int, quote: MassQuote, sequence: int) -> None:
         """Replace a maker's ladder."""
-        self.ticks[Side.BUY][:, maker] = quote.bid_ticks
-        self.ticks[Side.SELL][:, maker] = quote.ask_ticks
-        self.lots[Side.BUY][:, maker] = quote.bid_lots
-        self.lots[Side.SELL][:, maker] = quote.ask_lots
+        for side in Side:
+            self.ticks[side][:, maker] = quote.ticks(side)
+            self.lots[side][:, maker] = quote.lots(side)
+            self._best[side][maker] = quote.best[side]
+            self._quoted[side][maker] = quote.total_lots[side]
         self.sequence[maker] = sequence
         self.traded[maker] = False
         self._ranked.clear()
@@ -111,32 +141,41 @@ class QuoteBoard:
         """Take a maker's quotes away."""
         for side in Side:
             self.lots[side][:, maker] = 0
+            self._best[side][maker] = NO_BID if side is Side.BUY else NO_ASK
+            self._quoted[side][maker] = 0
         self._ranked.clear()
 
     def expire(self, instruments: NDArray[np.int64]) -> None:
         """Take the quotes on some series away."""
         for side in Side:
+            self._quoted[side] -= self.lots[side][instruments].sum(axis=(0, 2))
             self.lots[side][instruments] = 0
+            self._best[side][:, instruments] = NO_BID if side is Side.BUY else NO_ASK
         self._ranked.clear()
 
     def best(self, side: Side) -> NDArray[np.int64]:
-        """Return the best quoted premium of each series in ticks; see `quoted` for its validity.
+        """Return the best quoted premium of each series in ticks.
 
         Returns
         -------
         ndarray of int64, shape (instruments,)
             The highest bid or the lowest ask; `NO_BID` or `NO_ASK` where nothing is quoted.
         """
-        live = self.lots[side] > 0
-        if side is Side.BUY:
-            best: NDArray[np.int64] = np.where(live, self.ticks[side], NO_BID).max(axis=(1, 2))
-        else:
-            best = np.where(live, self.ticks[side], NO_ASK).min(axis=(1, 2))
+        reduce = np.maximum.reduce if side is Side.BUY else np.minimum.reduce
+        best: NDArray[np.int64] = reduce(self._best[side], axis=0)
         return best
 
     def lots_by_maker(self) -> NDArray[np.int64]:
         """Return the contracts each maker quotes, both sides, shape (makers,)."""
-        lots: NDArray[np.int64] = sum(
-            (self.lots[side].sum(axis=(0, 2)) for side in Side), np.zeros_like(self.sequence)
-        )
-        return lots
+        return self._quoted[Side.BUY] + self._quoted[Side.SELL]
+
+
+def _best_of_ladder(
+    side: Side, ticks: NDArray[np.int64], lots: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return the best premium with contracts left; levels are the last axis."""
+    if side is Side.BUY:
+        best: NDArray[np.int64] = np.where(lots > 0, ticks, NO_BID).max(axis=-1)
+    else:
+        best = np.where(lots > 0, ticks, NO_ASK).min(axis=-1)
+    return best

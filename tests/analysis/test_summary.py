@@ -2,19 +2,21 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 
 from abm.analysis.summary import headline, summarise
 from abm.recording.results import RunResults, read_results
+from abm.scenario import load_scenario, parse_scenario, run_id
+from abm.studies.paired import run_pair
 from abm.units import format_duration, format_usd
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 ResultsOf = Callable[[str], RunResults]
+
+SMALL_CRASH = Path(__file__).parents[1] / "scenario" / "small_crash.toml"
 
 LABELS = [
     "Bad debt",
@@ -23,8 +25,10 @@ LABELS = [
     "paid by nobody",
     "Largest true shortfall",
     "Unresolved at the end",
-    "Breaches / cured",
-    "Liquidated / failed / late",
+    "Cost of liquidation to owners",
+    "Breaches",
+    "topped up / recovered",
+    "liquidated / failed / late",
     "Time to liquidation p50 / p95",
     "Auctions that did not sell out",
     "Messages sent / delivered",
@@ -42,12 +46,17 @@ def expected(results: RunResults) -> dict[str, Any]:
     scenario = results.manifest.scenario
     messages, steps = results.table("messages"), results.table("steps")
     liquidations, losses = results.table("liquidations"), results.table("waterfall")
-    taken = pl.col("end_second") - pl.col("sent_second")
-    delivered = messages.filter(fate="delivered").with_columns(
-        taken=taken, median=taken.median().over("channel")
+    delivered = messages.filter(fate="delivered").select(
+        taken=pl.col("end_second") - pl.col("sent_second"),
+        usual=pl.col("expected_second") - pl.col("sent_second"),
     )
     horizon = int(scenario["clock"]["hours"] * 3_600)
-    uncured = liquidations.filter(pl.col("outcome") != "cured")
+    uncured = liquidations.filter(~pl.col("outcome").is_in(["topped_up", "recovered"]))
+    auctions = results.table("auctions")
+    costs = [
+        *(auctions["published_value_usd"] - auctions["proceeds_usd"]).to_list(),
+        *liquidations["closing_cost_usd"].to_list(),
+    ]
     lengths = uncured.select(pl.col("ended_second").fill_null(horizon) - pl.col("breach_second"))
     ended = uncured.drop_nulls("ended_second").select(
         seconds=pl.col("ended_second") - pl.col("breach_second")
@@ -55,8 +64,9 @@ def expected(results: RunResults) -> dict[str, Any]:
     # The first hour of the books is left out: depth is still building up.
     depth = steps.filter(pl.col("second") >= 3_600)["depth_lots"]
     counts = liquidations["outcome"].cast(pl.String).to_list()
-    end = results.table("accounts").filter(moment="end").select("account", "equity_usd")
-    still_open = liquidations.filter(outcome="open").join(end, on="account")["equity_usd"]
+    end = results.table("accounts").filter(pl.col("kind") != "house", moment="end")
+    written_off = losses.filter(pl.col("uncovered_usd") > 0)["account"].to_list()
+    owed = end.filter(~pl.col("account").is_in(written_off))["equity_usd"].clip(upper_bound=0.0)
     return {
         "scenario": scenario["name"],
         "seed": scenario["seed"],
@@ -68,9 +78,11 @@ def expected(results: RunResults) -> dict[str, Any]:
         "paid_by_fund_usd": losses["fund_usd"].sum(),
         "socialised_usd": losses["socialised_usd"].sum(),
         "uncovered_usd": losses["uncovered_usd"].sum(),
-        "unresolved_usd": -still_open.clip(upper_bound=0.0).sum(),
+        "unresolved_usd": -owed.sum(),
+        "liquidation_cost_usd": sum(costs),
         "breaches": len(liquidations),
-        "cured": counts.count("cured"),
+        "topped_up": counts.count("topped_up"),
+        "recovered": counts.count("recovered"),
         "liquidated": counts.count("closed"),
         "failed": counts.count("bad_debt") + counts.count("open"),
         "late": (lengths.to_series() > scenario["liquidation"]["late_seconds"]).sum(),
@@ -79,7 +91,7 @@ def expected(results: RunResults) -> dict[str, Any]:
         .height,
         "messages_sent": len(messages),
         "messages_delivered": len(delivered),
-        "messages_late": delivered.filter(pl.col("taken") > 2 * pl.col("median")).height,
+        "messages_late": delivered.filter(pl.col("taken") > 2 * pl.col("usual")).height,
         "messages_lost": messages.filter(fate="lost").height,
         "messages_expired": messages.filter(fate="expired").height,
         "messages_in_flight": messages.filter(fate="in_flight").height,
@@ -88,7 +100,7 @@ def expected(results: RunResults) -> dict[str, Any]:
         "worst_depth_lots": depth.min(),
         "median_depth_lots": depth.median(),
         "worst_shortfall_usd": steps["shortfall_usd"].max(),
-        "worst_belief_gap_usd": steps["belief_gap_usd"].max(),
+        "worst_belief_gap_usd": steps["belief_gap_usd"].abs().max(),
         "events": len(results.table("events")),
     }
 
@@ -121,7 +133,8 @@ def test_every_message_has_one_fate(results_of: ResultsOf, name: str) -> None:
 @each_run
 def test_every_breach_has_one_outcome(results_of: ResultsOf, name: str) -> None:
     outcome = results_of(name).outcome
-    assert outcome["breaches"] == outcome["cured"] + outcome["liquidated"] + outcome["failed"]
+    ends = ("topped_up", "recovered", "liquidated", "failed")
+    assert outcome["breaches"] == sum(outcome[end] for end in ends)
 
 
 @each_run
@@ -170,7 +183,7 @@ def test_the_summary_writes_the_outcomes_of_both_runs(crash: RunResults) -> None
     assert [line.label for line in lines] == LABELS
     assert [line.actual for line in lines] == written(crash)
     assert [line.without for line in lines] == written(crash.counterfactual)
-    assert [line.label for line in lines if line.indent] == LABELS[1:4]
+    assert [line.label for line in lines if line.indent] == LABELS[1:4] + LABELS[8:10]
 
 
 def written(results: RunResults) -> list[str]:
@@ -185,7 +198,9 @@ def written(results: RunResults) -> list[str]:
         format_usd(out["uncovered_usd"]),
         format_usd(out["worst_shortfall_usd"]),
         format_usd(out["unresolved_usd"]),
-        f"{out['breaches']} / {out['cured']}",
+        format_usd(out["liquidation_cost_usd"]),
+        f"{out['breaches']}",
+        f"{out['topped_up']} / {out['recovered']}",
         f"{out['liquidated']} / {out['failed']} / {out['late']}",
         f"{format_duration(p50)} / {format_duration(p95)}",
         f"{out['failed_auctions']}",
@@ -216,6 +231,29 @@ def test_the_headline_says_the_loss_and_what_the_shocks_added(crash: RunResults)
         f"Bad debt of {format_usd(loss)}, of which {format_usd(caused)} "
         "would not have happened without the shocks."
     )
+
+
+def test_the_headline_says_that_nothing_was_lost(results_of: ResultsOf) -> None:
+    assert headline(results_of("no_losses")) == (
+        "No bad debt, neither with the shocks nor without."
+    )
+
+
+def test_a_counterfactual_may_leave_out_some_shocks_alone(tmp_path: Path) -> None:
+    scenario = load_scenario(SMALL_CRASH, ('counterfactual.without_shocks=["gas"]',))
+    assert scenario.left_out_shocks == ("gas",)
+    assert scenario.first_shock_second == scenario.shocks["gas"].start_second
+    results = run_pair(scenario, tmp_path / "run")
+    assert results.counterfactual is not None
+    assert list(results.counterfactual.manifest.scenario["shocks"]) == ["far_halt"]
+    assert results.left_out_shocks == ("gas",)
+    assert "would not have happened without gas." in headline(results) or (
+        "less than without gas." in headline(results)
+    )
+    # It is the very run of a file that never had this shock.
+    alone = load_scenario(SMALL_CRASH).model_dump(mode="json")
+    del alone["shocks"]["gas"]
+    assert run_id(parse_scenario(alone)) == results.counterfactual.manifest.run_id
 
 
 def test_the_headline_of_a_run_without_shocks_says_so(results_of: ResultsOf) -> None:

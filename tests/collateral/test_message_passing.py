@@ -104,6 +104,37 @@ def test_proceeds_are_in_escrow_while_they_travel(remote: Setting) -> None:
     assert remote.architecture.take_events() == [Arrived(FAR, 0, 100_000_000, 120)]
 
 
+def test_proceeds_bring_the_vaults_balance_with_them(remote: Setting) -> None:
+    """Else the venue would count collateral beside the dollars that it was sold for."""
+    remote.architecture.seize(SeizureOrder(FAR, 0, 300.0 + 140.0), cause=0, now=0)
+    remote.carry(0, 10)
+    remote.deliver(20)
+    (seized,) = remote.architecture.take_events()
+    assert isinstance(seized, Seized)
+    # The report of the seizure is slow; one of the two ETH is given back.
+    assert remote.kinds() == ["seizure", "balance_report"]
+    remote.architecture.give_back(seized, (1_000_000_000, 0), cause=0, now=30)
+    remote.ledger.transfer(remote.holders.auction["far"], remote.holders.outside, 0, 10**9)
+    remote.architecture.send_home(seized, 300_000_000, cause=0, now=30)
+    assert remote.kinds() == ["seizure", "balance_report", "proceeds"]
+    assert remote.claim(FAR) == START
+    remote.carry(2, 40)
+    remote.deliver(50)
+    assert remote.cash.balances[FAR] == 300_000_000
+    assert remote.claim(FAR) == remote.vault(FAR) == (4_000_000_000, 0)
+    assert remote.architecture.claims.as_of_second[FAR] == 30
+    # And the older report changes nothing any more.
+    remote.carry(1, 60)
+    remote.deliver(70)
+    assert remote.claim(FAR) == (4_000_000_000, 0)
+
+
+def test_a_call_and_its_answer_take_as_long_as_both_lanes(make_setting: SettingMaker) -> None:
+    setting = make_setting("message_passing", channel={"finality_median_seconds": 50.0})
+    assert setting.architecture.round_trip_seconds(FAR) == pytest.approx(100.0)
+    assert setting.architecture.round_trip_seconds(LOCAL) == 0
+
+
 def test_an_account_on_the_venues_chain_needs_no_message(remote: Setting) -> None:
     remote.architecture.deposit(LOCAL, USDC, 1_000_000, cause=0, now=5)
     assert remote.claim(LOCAL) == (5_000_000_000, 301_000_000)
@@ -120,7 +151,7 @@ def test_an_account_on_the_venues_chain_needs_no_message(remote: Setting) -> Non
 
 
 def test_a_message_of_no_known_kind_is_an_error(remote: Setting) -> None:
-    message = remote.transport.send("home_far", "letter", "cargo", cause=0, now=0)
+    message = remote.transport.send("home_far", "letter", "cargo", subject="a", cause=0, now=0)
     with pytest.raises(TypeError, match="message 0 carries str"):
         remote.architecture.deliver(message, 10)
 

@@ -43,7 +43,14 @@ def test_claims_are_never_older_than_the_step(silo: Setting) -> None:
 
 def test_a_message_that_reaches_a_silo_is_an_error(silo: Setting) -> None:
     message = Message(
-        id=4, channel="far_home", kind="letter", nonce=0, cause=0, sent_second=0, payload=None
+        id=4,
+        channel="far_home",
+        kind="letter",
+        subject="a",
+        nonce=0,
+        cause=0,
+        sent_second=0,
+        payload=None,
     )
     with pytest.raises(TypeError, match=r"message 4 \(letter\) reached a silo"):
         silo.architecture.deliver(message, 10)

@@ -63,6 +63,7 @@ def test_unsold_collateral_goes_back_to_its_vault(setting: Setting) -> None:
     setting.architecture.give_back(event, (ETHER, 0), cause=0, now=9)
     assert setting.vault(FAR) == (4 * ETHER, 0)
     assert setting.auction(event.chain) == (ETHER, 300 * DOLLAR)
+    setting.architecture.send_home(event, 300 * DOLLAR, cause=0, now=9)
     setting.settle_all(9)
     assert setting.claim(FAR) == setting.vault(FAR)
 

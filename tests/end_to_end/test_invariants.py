@@ -122,4 +122,4 @@ def test_nothing_is_seized_behind_a_channel_that_never_works(
     assert outward
     assert Fate.DELIVERED not in outward
     assert not run.rows["auctions"]
-    assert set(column(run, "liquidations", "outcome")) <= {"open", "cured"}
+    assert set(column(run, "liquidations", "outcome")) <= {"open", "topped_up", "recovered"}

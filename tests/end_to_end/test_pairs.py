@@ -10,6 +10,8 @@ from abm.simulation.run import simulate
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from abm.recording.recorder import Recorder
+    from abm.scenario import Scenario
     from tests.end_to_end.conftest import Pair
 
 TIMED = {"steps": 0, "chains": 0, "channels": 0, "trades": 0, "events": 1}
@@ -107,3 +109,39 @@ def test_a_calm_week_costs_nobody_anything(
     run = simulate(load_scenario(request.config.rootpath / "scenarios/calm_week.toml"))
     assert column(run, "runs", "bad_debt_usd") == [0.0]
     assert column(run, "runs", "messages_delivered")[0] > 3_000
+
+
+def test_messages_about_the_same_thing_travel_alike_in_a_run_and_its_counterfactual(
+    small_flagship: Callable[..., Scenario], column: Callable[..., list[Any]]
+) -> None:
+    """Also after the shock, however many more messages it brings: a common random number each."""
+    halt = {
+        "kind": "channel_halt",
+        "channels": ["to_ethereum"],
+        "at_hours": 10,
+        "duration_hours": 4,
+    }
+    scenario = small_flagship(shocks={"halt": halt})
+
+    def ways(run: Recorder) -> dict[tuple[Any, ...], tuple[int, int]]:
+        found: dict[tuple[Any, ...], tuple[int, int]] = {}
+        names = ("channel", "kind", "subject", "sent_second", "ready_second")
+        for *key, sent, ready in zip(
+            *(column(run, "messages", name) for name in names), strict=True
+        ):
+            occurrence = sum(other[:3] == tuple(key) for other in found)
+            found[*key, occurrence] = sent, ready
+        return found
+
+    actual, without = ways(simulate(scenario)), ways(simulate(scenario.without_shocks()))
+    assert set(actual) != set(without)
+    # Those of the same second met the same congestion, too.
+    late = [
+        key
+        for key, (sent, _) in actual.items()
+        if sent > scenario.first_shock_second
+        and key[2].startswith("account")
+        and without.get(key, (None, 0))[0] == sent
+    ]
+    assert len(late) > 20
+    assert [actual[key] for key in late] == [without[key] for key in late]

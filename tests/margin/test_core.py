@@ -296,3 +296,46 @@ def test_a_point_moves_the_volatility_of_every_series_by_one_factor_and_keeps_it
             is_call=bool(SERIES.is_call[series]),
         )
         assert changes[series, 4] == pytest.approx(stressed - float(marks.value[series]))
+
+
+TRADES = st.lists(
+    st.tuples(
+        st.integers(0, 5), st.integers(0, 5), st.integers(0, 3), st.integers(1, 4), st.booleans()
+    ),
+    max_size=25,
+)
+
+
+@given(TRADES)
+@settings(deadline=None, max_examples=60)
+def test_renewing_the_accounts_that_traded_is_a_whole_pass_to_the_last_bit(
+    trades: list[tuple[int, int, int, int, bool]],
+) -> None:
+    book, margin = PositionTable(6, 4), core()
+    marks = mark_instruments(SERIES, 100.0, 0.8, 0, SMILE)
+    changes = margin.changes(marks, 0)
+    found = margin.requirements(book, marks, changes)
+    for buyer, seller, series, lots, is_looked_at in trades:
+        book.trade(buyer, seller, series, lots)
+        if is_looked_at:
+            found = margin.renewed(found, book, book.take_touched(), marks, changes)
+            whole = margin.requirements(book, marks, changes)
+            np.testing.assert_array_equal(found.position_value, whole.position_value)
+            np.testing.assert_array_equal(found.profit, whole.profit)
+            np.testing.assert_array_equal(found.maintenance, whole.maintenance)
+    book.take_touched()
+    assert book.take_touched().tolist() == []
+
+
+def test_a_renewal_leaves_what_it_was_given_as_it_was(make_book: BookMaker) -> None:
+    book, margin = make_book([[1, 0, 0, 0]]), core()
+    marks = mark_instruments(SERIES, 100.0, 0.8, 0, SMILE)
+    changes = margin.changes(marks, 0)
+    before = margin.requirements(book, marks, changes)
+    copy = before.profit.copy()
+    book.take_touched()
+    book.trade(0, 1, 2, 5)
+    assert book.take_touched().tolist() == [0, 1]
+    after = margin.renewed(before, book, np.array([0, 1]), marks, changes)
+    np.testing.assert_array_equal(before.profit, copy)
+    assert not np.array_equal(after.profit, copy)

@@ -140,7 +140,7 @@ class Post:
 
     def send(self, channel: str = "out", now: int = 0) -> Transit:
         """Send a message and return its way."""
-        message = self.transport.send(channel, "letter", None, cause=0, now=now)
+        message = self.transport.send(channel, "letter", None, subject="a", cause=0, now=now)
         return self.transport.transits[message.id]
 
     def carry(self, transit: Transit, now: int) -> None:

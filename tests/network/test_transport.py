@@ -66,7 +66,9 @@ def test_messages_come_out_by_their_due_second_and_then_by_the_order_of_sending(
 
 
 def test_a_message_says_what_it_carries_and_why(post: Post) -> None:
-    message = post.transport.send("back", "proceeds", "cargo", cause=4, now=9, value_usd=2.5)
+    message = post.transport.send(
+        "back", "proceeds", "cargo", subject="a", cause=4, now=9, value_usd=2.5
+    )
     assert (message.id, message.channel, message.kind, message.payload) == (
         0,
         "back",
@@ -173,7 +175,7 @@ def test_a_message_says_how_much_of_its_way_was_halted(post: Post) -> None:
 
 def test_a_lost_message_is_repeated_after_its_time(make_transport: TransportMaker) -> None:
     transport = make_transport(protocol={"loss_probability": 1.0})
-    message = transport.send("out", "letter", "cargo", cause=3, now=0, value_usd=9.0)
+    message = transport.send("out", "letter", "cargo", subject="a", cause=3, now=0, value_usd=9.0)
     assert ready(transport, "out", before=10_000) == []
     transport.expire_and_repeat(999)
     assert transport.transits[0].fate is Fate.IN_FLIGHT
@@ -187,7 +189,7 @@ def test_a_lost_message_is_repeated_after_its_time(make_transport: TransportMake
 
 def test_a_repetition_that_is_lost_too_is_repeated_again(make_transport: TransportMaker) -> None:
     transport = make_transport(protocol={"loss_probability": 1.0})
-    transport.send("out", "letter", None, cause=0, now=0)
+    transport.send("out", "letter", None, subject="a", cause=0, now=0)
     for now in range(0, 3_001, 60):
         transport.expire_and_repeat(now)
     # Noticed at the first step not before 1,000, that is 1,020, then 2,020 at 2,040.
@@ -200,7 +202,7 @@ def test_a_duplicate_is_delivered_but_its_nonce_is_applied_once(
     make_transport: TransportMaker,
 ) -> None:
     transport = make_transport(protocol={"duplicate_probability": 1.0})
-    transport.send("out", "letter", None, cause=0, now=0)
+    transport.send("out", "letter", None, subject="a", cause=0, now=0)
     original, twin = transport.transits
     assert (twin.message.repeat_of, twin.message.nonce) == (0, original.message.nonce)
     for transit in (twin, original):
@@ -213,7 +215,7 @@ def test_whichever_copy_comes_first_is_the_one_that_is_applied(
     make_transport: TransportMaker,
 ) -> None:
     transport = make_transport(protocol={"duplicate_probability": 1.0})
-    transport.send("out", "letter", None, cause=0, now=0)
+    transport.send("out", "letter", None, subject="a", cause=0, now=0)
     original, twin = transport.transits
     transport.pick_up(twin, 0, 100, 0.0)
     transport.pick_up(original, 0, 200, 0.0)
@@ -227,7 +229,7 @@ def test_a_nonce_is_applied_once_however_often_it_arrives(make_transport: Transp
         protocol={"duplicate_probability": 0.7, "loss_probability": 0.5}, seed=3
     )
     for _ in range(40):
-        transport.send("out", "letter", None, cause=0, now=0)
+        transport.send("out", "letter", None, subject="a", cause=0, now=0)
     arrivals: dict[int, list[bool]] = {}
     for now in range(0, 40_000, 500):
         transport.expire_and_repeat(now)
@@ -271,7 +273,7 @@ def test_the_fee_doubles_with_every_wait_up_to_a_limit(make_transport: Transport
     transport = make_transport(
         gas={"fee_multiple": 3.0, "bump_after_seconds": 60, "highest_bumps": 2}
     )
-    transport.send("out", "letter", None, cause=0, now=0)
+    transport.send("out", "letter", None, subject="a", cause=0, now=0)
     (transit,) = transport.transits
     # 3 times 0.5 dollars of gas; ready at 100, so 60 s later is 160.
     offers = {0: 1.5, 100: 1.5, 159: 1.5, 160: 3.0, 219: 3.0, 220: 6.0, 280: 6.0, 9_000: 6.0}
@@ -284,7 +286,7 @@ def test_the_fee_is_of_the_gas_on_the_destination_when_it_was_sent(
     transport = make_transport(gas={"fee_multiple": 2.0})
     transport.chains["far"].gas_multiple = 5.0
     transport.chains["home"].gas_multiple = 3.0
-    transport.send("out", "letter", None, cause=0, now=0)
+    transport.send("out", "letter", None, subject="a", cause=0, now=0)
     transport.chains["far"].gas_multiple = 9.0
     assert transport.transits[0].fee_usd == pytest.approx(2.0 * 5.0 * 0.5)
     assert transport.gas_usd("far") == pytest.approx(9.0 * 0.5)
@@ -296,7 +298,7 @@ def test_congestion_at_either_end_stretches_finality_and_attestation(
 ) -> None:
     transport = make_transport(channel={"congestion_factor": 2.0})
     transport.chains[crowded].gas_multiple = 6.0
-    transport.send("out", "letter", None, cause=0, now=0)
+    transport.send("out", "letter", None, subject="a", cause=0, now=0)
     # 99.5 s twice is 199 s, and a microsecond of inclusion rounds it up.
     assert transport.transits[0].ready_second == 200
 
@@ -311,7 +313,9 @@ def test_congestion_elsewhere_stretches_nothing(post: Post) -> None:
 
 def rough_times(transport: Transport, channel: str, count: int) -> list[int]:
     return [
-        transport.transits[transport.send(channel, "letter", None, cause=0, now=0).id].ready_second
+        transport.transits[
+            transport.send(channel, "letter", None, subject="a", cause=0, now=0).id
+        ].ready_second
         for _ in range(count)
     ]
 
@@ -323,6 +327,24 @@ def test_traffic_on_one_channel_shifts_no_draw_of_another(make_transport: Transp
     expected = rough_times(alone, "back", 10)
     assert rough_times(crowded, "back", 10) == expected
     assert len(set(expected)) > 5
+
+
+@pytest.mark.parametrize(("kind", "subject"), [("letter", "b"), ("parcel", "a")])
+def test_more_messages_of_another_kind_or_subject_shift_no_draw(
+    make_transport: TransportMaker, kind: str, subject: str
+) -> None:
+    lane = {"finality_ln_sigma": 0.5, "attestation_ln_sigma": 0.5}
+    alone, crowded = make_transport(channel=lane), make_transport(channel=lane)
+    for _ in range(7):
+        crowded.send("out", kind, None, subject=subject, cause=0, now=0)
+    assert rough_times(crowded, "out", 5) == rough_times(alone, "out", 5)
+
+
+def test_a_message_and_the_next_of_its_kind_travel_differently(
+    make_transport: TransportMaker,
+) -> None:
+    times = rough_times(make_transport(channel={"finality_ln_sigma": 0.5}), "out", 10)
+    assert len(set(times)) > 5
 
 
 def test_a_halt_shifts_no_draw_of_later_messages(make_transport: TransportMaker) -> None:

@@ -46,7 +46,7 @@ class Traffic(RuleBasedStateMachine):
     @rule(channel=st.sampled_from(list(CHANNELS)), count=st.integers(1, 3))
     def send(self, channel: str, count: int) -> None:
         for _ in range(count):
-            self.transport.send(channel, "letter", None, cause=0, now=self.now)
+            self.transport.send(channel, "letter", None, subject="a", cause=0, now=self.now)
 
     @rule(steps=st.one_of(st.integers(1, 5), st.integers(15, 60)))
     def pass_time(self, steps: int) -> None:

@@ -66,7 +66,7 @@ class Floor:
     def depth(self) -> int:
         """Return all contracts that are quoted or rest."""
         quoted = int(self.exchange.quotes.lots_by_maker().sum())
-        return quoted + self.exchange.resting_lots()
+        return quoted + self.exchange.resting_lots
 
     def deposit(self, account: int, micro_dollars: int) -> None:
         """Give an account cash."""

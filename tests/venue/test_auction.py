@@ -28,6 +28,10 @@ def rules(draw: st.DrawFn) -> AuctionRule:
     )
 
 
+def never_halted(chain: str, start: int, end: int) -> int:  # noqa: ARG001
+    return 0
+
+
 def seizure(chain: str = "far", units: tuple[int, ...] = (50, 400), liquidation: int = 0) -> Seized:
     return Seized(1, liquidation, chain, units, second=10, cause=0)
 
@@ -75,7 +79,7 @@ def test_above_the_cutoff_is_the_fast_phase_and_below_it_the_slow_one(
 
 
 def test_an_auction_sells_one_token_of_a_seizure() -> None:
-    house = AuctionHouse(RULE)
+    house = AuctionHouse(RULE, never_halted)
     auction = house.open(seizure(), token=1, now=100)
     assert (auction.units, auction.units_left, auction.token) == (400, 400, 1)
     assert (auction.opened_second, auction.proceeds, auction.bids) == (100, 0, 0)
@@ -84,7 +88,7 @@ def test_an_auction_sells_one_token_of_a_seizure() -> None:
 
 
 def test_a_sale_takes_units_and_notes_what_they_brought() -> None:
-    house = AuctionHouse(RULE)
+    house = AuctionHouse(RULE, never_halted)
     auction = house.open(seizure(), token=1, now=0)
     house.take(auction, 150, 70, now=0)
     house.take(auction, 50, 20, now=900)
@@ -93,7 +97,7 @@ def test_a_sale_takes_units_and_notes_what_they_brought() -> None:
 
 
 def test_open_auctions_are_found_by_chain_oldest_first() -> None:
-    house = AuctionHouse(RULE)
+    house = AuctionHouse(RULE, never_halted)
     first, second, third = (
         house.open(seizure(chain), token=1, now=now)
         for now, chain in enumerate(("far", "home", "far"))
@@ -109,7 +113,7 @@ def test_open_auctions_are_found_by_chain_oldest_first() -> None:
 
 
 def test_an_auction_ends_when_it_is_sold_out() -> None:
-    house = AuctionHouse(RULE)
+    house = AuctionHouse(RULE, never_halted)
     auction = house.open(seizure(), token=1, now=0)
     house.take(auction, 399, 1, now=10)
     assert house.close_finished(10) == []
@@ -121,7 +125,7 @@ def test_an_auction_ends_when_it_is_sold_out() -> None:
 
 def test_an_auction_ends_when_its_phases_are_over() -> None:
     # Open at 100, for 900 and 7,200 seconds.
-    house = AuctionHouse(RULE)
+    house = AuctionHouse(RULE, never_halted)
     auction = house.open(seizure(), token=1, now=100)
     assert house.close_finished(8_199) == []
     assert house.close_finished(8_200) == [auction]
@@ -129,8 +133,32 @@ def test_an_auction_ends_when_its_phases_are_over() -> None:
 
 
 def test_every_auction_is_numbered_and_kept() -> None:
-    house = AuctionHouse(RULE)
+    house = AuctionHouse(RULE, never_halted)
     opened = [house.open(seizure(liquidation=number), token=0, now=0) for number in range(3)]
     house.close_finished(100_000)
     assert house.auctions == opened
     assert [auction.id for auction in opened] == [0, 1, 2]
+
+
+def test_the_clock_of_an_auction_stops_with_its_chain() -> None:
+    # Both open at 100; `far` stands still from 400 to 10,000.
+    def halted(chain: str, start: int, end: int) -> int:
+        return max(min(end, 10_000) - max(start, 400), 0) if chain == "far" else 0
+
+    house = AuctionHouse(RULE, halted)
+    far = house.open(seizure("far"), token=1, now=100)
+    home = house.open(seizure("home"), token=1, now=100)
+    assert house.factor(far, 9_000) == house.factor(far, 400) == price_factor(300, RULE)
+    assert house.factor(home, 9_000) == 0
+    assert house.close_finished(9_000) == [home]
+    # 300 s before the halt, and 7,800 s after it.
+    assert house.close_finished(17_799) == []
+    assert house.close_finished(17_800) == [far]
+
+
+def test_an_auction_that_is_sold_out_ends_when_its_chain_makes_blocks() -> None:
+    house = AuctionHouse(RULE, lambda _chain, start, end: max(min(end, 500) - max(start, 100), 0))
+    auction = house.open(seizure(), token=1, now=0)
+    house.take(auction, 400, 1, now=90)
+    assert house.close_finished(120) == []
+    assert house.close_finished(500) == [auction]

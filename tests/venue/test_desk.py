@@ -57,6 +57,7 @@ class Scripted:
     given_back: list[tuple[int, tuple[int, ...]]] = field(default_factory=list)
     sent_home: list[tuple[int, int]] = field(default_factory=list)
     events: list[CollateralEvent] = field(default_factory=list)
+    round_trip: float = 0.0
 
     def chain_of(self, account: int) -> str:
         return "far" if account < 3 else "home"
@@ -74,6 +75,9 @@ class Scripted:
         now: int,  # noqa: ARG002
     ) -> None:
         self.calls.append((account, liquidation, shortfall_usd))
+
+    def round_trip_seconds(self, account: int) -> float:
+        return 0.0 if self.chain_of(account) == "home" else self.round_trip
 
     def seize(self, order: SeizureOrder, *, cause: int, now: int) -> None:  # noqa: ARG002
         self.orders.append(order)
@@ -115,7 +119,8 @@ class Office:
         flat = np.full(2, 10.0)
         alive = np.ones(2, dtype=np.bool_)
         marks = Marks(100.0, flat, flat * 0, flat * 0, flat * 0, alive)
-        return Beliefs(marks, np.array(self.equity), np.full(6, 100.0), np.array(self.claim))
+        equity, claim = np.array(self.equity), np.array(self.claim)
+        return Beliefs(marks, equity, equity, np.full(6, 100.0), claim)
 
     def step(self, now: int) -> list[CallArrived]:
         """Take one step as a run does: events, finished auctions, breaches, progress."""
@@ -161,7 +166,7 @@ def open_office(floor: Floor, rule: LiquidationRule = RULE) -> Office:
         architecture,
         floor.exchange,
         floor.cash,
-        AuctionHouse(rule.auction),
+        AuctionHouse(rule.auction, lambda *_: 0),
         waterfall,
         log,
         makers=(3, 4),
@@ -227,11 +232,19 @@ def test_a_call_that_arrived_is_handed_on_and_dated_once(office: Office) -> None
     assert office.desk.liquidations[0].called_second == 300
 
 
-def test_an_account_that_recovers_in_time_is_cured_without_a_seizure(office: Office) -> None:
+@pytest.mark.parametrize(
+    ("counted", "outcome"), [(1_000, Outcome.RECOVERED), (1_001, Outcome.TOPPED_UP)]
+)
+def test_an_account_that_recovers_in_time_is_cured_without_a_seizure(
+    office: Office, counted: int, outcome: Outcome
+) -> None:
+    office.architecture.claims.units[0, USDC] = 1_000
     office.breach()
+    office.architecture.claims.units[0, USDC] = counted
     office.equity[0] = 100.0
     office.step(GRACE)
-    assert (office.stage(), office.outcome()) == (Stage.ENDED, Outcome.CURED)
+    assert (office.stage(), office.outcome()) == (Stage.ENDED, outcome)
+    assert office.desk.liquidations[0].is_cured
     assert office.desk.liquidations[0].ended_second == GRACE
     assert office.architecture.orders == []
     assert not office.desk.is_open(0)
@@ -258,14 +271,30 @@ def test_after_the_grace_what_closing_costs_is_seized(office: Office) -> None:
     assert liquidation.first_seizure_second == 60 + GRACE
 
 
-def test_a_dollar_is_worth_a_message(office: Office) -> None:
-    office.claim[0] = 1.0
+@pytest.mark.parametrize(("grace_from", "waits"), [("call_arrival", 2_000), ("breach", 0)])
+def test_grace_runs_from_when_the_call_should_arrive_unless_the_rule_says_from_the_breach(
+    floor: Floor, grace_from: str, waits: int
+) -> None:
+    office = open_office(floor, RULE.model_copy(update={"grace_from": grace_from}))
+    office.architecture.round_trip = 2_000.0
+    office.hold(0, -4)
+    office.claim[0] = 1_000.0
+    office.breach()
+    assert office.desk.liquidations[0].seizure_due_second == GRACE + waits
+    office.step(GRACE + waits - 1)
+    assert office.architecture.orders == []
+    office.step(GRACE + waits)
+    assert len(office.architecture.orders) == 1
+
+
+def test_ten_dollars_are_worth_a_message(office: Office) -> None:
+    office.claim[0] = 10.0
     office.breach()
     office.step(GRACE)
     assert len(office.architecture.orders) == 1
 
 
-@pytest.mark.parametrize(("cash", "claim"), [(0, 0.99), (50 * DOLLAR, 1_000.0)])
+@pytest.mark.parametrize(("cash", "claim"), [(0, 9.99), (50 * DOLLAR, 1_000.0)])
 def test_where_nothing_is_to_be_had_or_needed_closing_starts_at_once(
     office: Office, cash: int, claim: float
 ) -> None:
@@ -300,10 +329,10 @@ def test_other_tokens_are_sold_and_go_home_with_the_dollars(office: Office) -> N
     (auction,) = office.desk.auctions.open_on("far")
     assert (auction.token, auction.units) == (ETH, 400)
     assert office.stage() is Stage.AUCTIONING
-    office.desk.sell(auction, 300, 25 * DOLLAR, 760)
+    office.desk.sell(auction, 300, 25 * DOLLAR, 760, published_usd=300 / 10)
     office.step(760)
     assert office.architecture.sent_home == []
-    office.desk.sell(auction, 100, 8 * DOLLAR, 820)
+    office.desk.sell(auction, 100, 8 * DOLLAR, 820, published_usd=100 / 10)
     office.step(820)
     assert office.architecture.sent_home == [(0, 53 * DOLLAR)]
     assert office.architecture.given_back == []
@@ -317,11 +346,12 @@ def test_what_an_auction_did_not_sell_is_given_back(office: Office) -> None:
     office.seized(20 * DOLLAR, 400)
     office.step(700)
     (auction,) = office.desk.auctions.open_on("far")
-    office.desk.sell(auction, 150, 12 * DOLLAR, 760)
+    office.desk.sell(auction, 150, 12 * DOLLAR, 760, published_usd=150 / 10)
     office.step(700 + 900 + 7_200)
     assert office.architecture.given_back == [(0, (0, 250))]
     assert office.architecture.sent_home == [(0, 32 * DOLLAR)]
     assert office.desk.liquidations[0].failed_auctions == 1
+    assert auction.published_value_usd == 15.0
 
 
 def test_the_desk_knows_what_is_under_way(office: Office) -> None:
@@ -332,7 +362,7 @@ def test_the_desk_knows_what_is_under_way(office: Office) -> None:
     under_way = office.desk.under_way
     assert under_way[0].tolist() == [20 * DOLLAR, 400]
     (auction,) = office.desk.auctions.open_on("far")
-    office.desk.sell(auction, 150, 12 * DOLLAR, 760)
+    office.desk.sell(auction, 150, 12 * DOLLAR, 760, published_usd=150 / 10)
     assert under_way[0].tolist() == [32 * DOLLAR, 250]
     office.step(700 + 900 + 7_200)
     assert under_way[0].tolist() == [32 * DOLLAR, 0]
@@ -370,6 +400,7 @@ def test_proceeds_close_the_account_into_the_book(office: Office) -> None:
     assert (liquidation.stage, liquidation.outcome) == (Stage.ENDED, Outcome.CLOSED)
     assert (liquidation.proceeds, liquidation.proceeds_second) == (55 * DOLLAR, 900)
     assert (liquidation.closing_second, liquidation.ended_second) == (900, 900)
+    assert liquidation.closing_cost_usd == pytest.approx(3 * 0.5 + 2.5)
     # 55 - (3 * 10.50 + 12.50) and a fee of 0.05 for each of four contracts.
     assert int(office.floor.cash.balances[0]) == 10_800_000
 
@@ -382,6 +413,7 @@ def test_longs_are_sold_down_to_a_quarter_below_the_mark(floor: Floor) -> None:
     floor.buy(1, 2, 149, rests=True)
     office.step(GRACE)
     assert floor.fills() == [(1, 0, 2, 150)]
+    assert office.desk.liquidations[0].closing_cost_usd == pytest.approx(2 * 2.5)
     assert office.stage() is Stage.CLOSING
 
 
@@ -462,6 +494,34 @@ def test_a_debt_without_collateral_is_paid_by_the_waterfall(office: Office) -> N
     assert int(floor.cash.balances[0]) == 0
     assert not office.desk.written_off[0]
     assert office.desk.open_count == 0
+
+
+def test_a_debt_is_not_written_off_on_a_report_older_than_the_breach(office: Office) -> None:
+    office.step(0)
+    office.equity[0] = 40.0
+    office.step(60)
+    office.step(60 + GRACE)
+    office.seized(10 * DOLLAR, 0)
+    office.claim[0] = 0.0
+    office.arrived(10 * DOLLAR)
+    office.floor.sell(1, 4, 200, rests=True)
+    office.architecture.claims.as_of_second[0] = 59
+    office.step(900)
+    assert office.stage() is Stage.CLOSING
+    office.architecture.claims.as_of_second[0] = 60
+    office.step(960)
+    assert office.outcome() is Outcome.BAD_DEBT
+
+
+def test_a_debt_too_small_for_a_message_is_paid_by_the_waterfall_at_once(office: Office) -> None:
+    closing_office(office, 31 * DOLLAR)
+    office.claim[0] = 500.0
+    office.floor.sell(1, 4, 200, rests=True)
+    office.step(900)
+    # 31 - 4 * 10 - 4 * 0.05 = -9.20, below the 10 dollars that a message is worth.
+    assert office.outcome() is Outcome.BAD_DEBT
+    assert len(office.architecture.orders) == 1
+    assert office.waterfall.paid.total == 9_200_000
 
 
 def test_a_loss_that_nobody_could_cover_is_written_off_and_not_called_again(

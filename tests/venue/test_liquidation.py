@@ -84,14 +84,32 @@ def test_more_cash_never_needs_more_and_more_slippage_never_less(
 
 
 def test_a_liquidation_is_open_until_it_has_ended() -> None:
-    liquidation = Liquidation(0, 1, "far", 0, breach_second=100, shortfall_usd=5.0)
+    liquidation = Liquidation(
+        0,
+        1,
+        "far",
+        0,
+        breach_second=100,
+        shortfall_usd=5.0,
+        seizure_due_second=400,
+        claim_units=np.zeros(2, dtype=np.int64),
+    )
     for stage in Stage:
         liquidation.stage = stage
         assert liquidation.is_open is (stage is not Stage.ENDED)
 
 
 def test_its_length_is_from_breach_to_end_and_none_before() -> None:
-    liquidation = Liquidation(0, 1, "far", 0, breach_second=100, shortfall_usd=5.0)
+    liquidation = Liquidation(
+        0,
+        1,
+        "far",
+        0,
+        breach_second=100,
+        shortfall_usd=5.0,
+        seizure_due_second=400,
+        claim_units=np.zeros(2, dtype=np.int64),
+    )
     assert liquidation.seconds_to_end() is None
     liquidation.ended_second = 700
     assert liquidation.seconds_to_end() == 600
