@@ -22,13 +22,14 @@ Floats = NDArray[np.float64]
 
 def log_ratio(price: Floats, strike: Floats) -> Floats:
     """Return ln(price / strike), exact to the last digits also where the two nearly agree."""
-    excess = price / strike - 1.0
-    near = np.abs(excess) < NEAR_THE_MONEY
-    if not near.any():
-        return np.asarray(np.log(price / strike))
-    # Numbers within a factor of two subtract without rounding (Sterbenz 1974).
-    close = np.where(near, price - strike, 0.0) / strike
-    return np.where(near, np.log1p(close), np.log(price / strike))
+    quotient = np.asarray(price / strike)
+    ratio = np.asarray(np.log(quotient))
+    near = np.abs(quotient - 1.0) < NEAR_THE_MONEY
+    if near.any():
+        # Numbers within a factor of two subtract without rounding (Sterbenz 1974).
+        below = np.broadcast_to(strike, near.shape)[near]
+        ratio[near] = np.log1p((np.broadcast_to(price, near.shape)[near] - below) / below)
+    return ratio
 
 
 def black_value(
@@ -71,9 +72,10 @@ def black_value(
     d1 = log_ratio(forward, strike) / deviation + 0.5 * deviation
     d2 = d1 - deviation
     # The sign of the option that is out of the money: a call below the strike, a put above it.
-    sign = np.where(forward < strike, 1.0, -1.0)
+    gap = forward - strike
+    sign = np.where(gap < 0.0, 1.0, -1.0)
     time_value = np.maximum(sign * (forward * ndtr(sign * d1) - strike * ndtr(sign * d2)), 0.0)
-    intrinsic = np.maximum(np.where(is_call, 1.0, -1.0) * (forward - strike), 0.0)
+    intrinsic = np.maximum(np.where(is_call, gap, -gap), 0.0)
     value: Floats = (time_value + intrinsic) * discount
     return value
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from math import isclose
 from typing import Annotated, Literal
 
@@ -11,6 +12,7 @@ from pydantic import Field, field_validator, model_validator
 from abm.scenario.fields import (
     AtLeastOne,
     Count,
+    Fraction,
     FractionBelowOne,
     Hours,
     NotNegative,
@@ -18,7 +20,22 @@ from abm.scenario.fields import (
     PositiveSeconds,
     Table,
 )
-from abm.units import MICRO
+from abm.units import MICRO, SECONDS_PER_DAY, SECONDS_PER_YEAR
+
+LOWEST_LEVEL = 0.5
+"""A rising price lowers the level of implied volatility to this part of its base at most."""
+
+TERM_DAYS = 30.0
+"""Time to expiry at which volatility at the money equals the level, and beyond which it stays."""
+
+SHORTEST_SMILE_DAYS = 1.0
+"""In the last day the smile stays that of a day, and its total variance runs out with time."""
+
+STEEPEST_TERM_POWER = 0.5
+"""Total variance grows with time to the power of 1 - 2 * term_power."""
+
+BUTTERFLY_BOUND = 4.0
+"""Of Theorem 4.2 in Gatheral and Jacquier (2014)."""
 
 Bar = Annotated[tuple[Positive, Positive, Positive, Positive], Field(strict=False)]
 """Open, high, low, close of one bar, in dollars."""
@@ -64,24 +81,84 @@ Price = Annotated[ReplayPrice | DiffusionPrice, Field(discriminator="kind")]
 
 
 class Volatility(Table):
-    """Implied volatility: a level that jumps as the price falls, and a fixed smile.
+    """Implied volatility: a level that jumps as the price falls, and a smile free of arbitrage.
 
     level = base * exp(response * ln(trailing average of the price / price)), at least base / 2;
-    iv = level * (30 days / time to expiry)**term_power * (1 + skew*k + curvature*k**2),
-    k = ln(strike / price) / sqrt(time to expiry in years), clipped to [-2, 2].
+    at the money = level * max(30 days / time to expiry, 1)**term_power, at most ``highest``.
+    The smile around it is the surface SVI of `abm.market.surface`, with rho, eta and gamma named
+    ``smile_correlation``, ``smile_curvature`` and ``smile_power``.
     """
 
     base: Annotated[Positive, Field(description="At-the-money volatility of 30 days, annualised")]
     response: Annotated[
         NotNegative, Field(description="Log change of the level per log fall below the average")
-    ] = 1.0
+    ] = 1.6
     average_half_life_hours: Annotated[
         Positive, Field(description="Half-life of the trailing average of the price")
     ] = 24.0
-    term_power: Annotated[NotNegative, Field(description="Short expiries stand higher")] = 0.1
-    skew: Annotated[float, Field(description="Slope of the smile in k")] = -0.08
-    curvature: Annotated[NotNegative, Field(description="Curvature of the smile in k")] = 0.05
-    highest: Annotated[Positive, Field(description="Cap of every implied volatility")] = 4.0
+    term_power: Annotated[
+        NotNegative, Field(description="Expiries under 30 days stand higher; at most 0.5")
+    ] = 0.1
+    smile_correlation: Annotated[
+        float,
+        Field(gt=-1, lt=1, description="Tilt of the smile (rho); below 0 puts cost more"),
+    ] = -0.13
+    smile_curvature: Annotated[
+        NotNegative, Field(description="Steepness of the smile (eta); 0 is a flat one")
+    ] = 0.81
+    smile_power: Annotated[
+        Fraction,
+        Field(description="Growth of the smile as expiry nears (gamma); 0.5 keeps its shape"),
+    ] = 0.5
+    highest: Annotated[
+        Positive, Field(description="Cap of the volatility at the money, annualised")
+    ] = 4.0
+
+    @model_validator(mode="after")
+    def _free_of_static_arbitrage(self) -> Volatility:
+        """Check the closed conditions at every level and every time to expiry.
+
+        Theorem 4.1 (calendar) holds for every gamma in [0, 1] once theta rises with time, so that
+        only the term structure and Theorem 4.2 (butterfly) are left to check.
+        """
+        if self.term_power > STEEPEST_TERM_POWER:
+            raise ValueError(
+                f"term_power is {self.term_power}: total variance at the money would fall with "
+                f"time to expiry, a calendar arbitrage; it must be at most {STEEPEST_TERM_POWER}"
+            )
+        tilt = 1.0 + abs(self.smile_correlation)
+        given = (
+            f"smile_correlation (rho) is {self.smile_correlation}, smile_curvature (eta) is "
+            f"{self.smile_curvature}, smile_power (gamma) is {self.smile_power}: "
+        )
+        # theta * phi(theta) rises with theta towards eta.
+        if self.smile_curvature * tilt > BUTTERFLY_BOUND:
+            raise ValueError(
+                f"{given}eta * (1 + |rho|) is {self.smile_curvature * tilt:.4g}; without butterfly "
+                f"arbitrage it is at most {BUTTERFLY_BOUND} (Gatheral and Jacquier 2014, "
+                "theorem 4.2)"
+            )
+        # theta * phi(theta)**2 rises until theta = 1 - 2 * gamma and falls from there on.
+        theta = max(1.0 - 2.0 * self.smile_power, self._lowest_total_variance())
+        wing = theta ** (1.0 - 2.0 * self.smile_power) / (1.0 + theta) ** (
+            2.0 - 2.0 * self.smile_power
+        )
+        reached = self.smile_curvature**2 * wing * tilt
+        if reached > BUTTERFLY_BOUND:
+            raise ValueError(
+                f"{given}theta * phi(theta)**2 * (1 + |rho|) reaches {reached:.4g} "
+                f"at theta = {theta:.4g}, a total variance at the money that these levels allow; "
+                f"without butterfly arbitrage it is at most {BUTTERFLY_BOUND} (Gatheral and "
+                "Jacquier 2014, theorem 4.2)"
+            )
+        return self
+
+    def _lowest_total_variance(self) -> float:
+        """Return the least at-the-money total variance of which a smile is ever made."""
+        term: float = (TERM_DAYS / SHORTEST_SMILE_DAYS) ** self.term_power
+        volatility = min(LOWEST_LEVEL * self.base * term, self.highest)
+        years = SHORTEST_SMILE_DAYS * SECONDS_PER_DAY / SECONDS_PER_YEAR
+        return max(volatility * volatility * years, sys.float_info.min)
 
 
 class Expiry(Table):
@@ -136,9 +213,15 @@ class ExchangeRules(Table):
 
 
 class StressGrid(Table):
-    """The grid of stress points that sets the requirement."""
+    """The method that sets the requirements, and its ranges.
 
-    grid: Annotated[Literal["span"], Field(description="Name of the stress grid")] = "span"
+    ``portfolio`` reads the two scan ranges, ``standard`` none of the numbers; the other parameters
+    are of ``span``.
+    """
+
+    grid: Annotated[
+        Literal["span", "portfolio", "standard"], Field(description="Name of the method of margin")
+    ] = "span"
     price_scan_range: Annotated[
         Positive, Field(lt=1, description="Price move of the grid, fraction of the price")
     ] = 0.15
