@@ -110,7 +110,7 @@ def list_(
         try:
             question = load_scenario(path).question
         except ScenarioError as error:
-            question = f"cannot be run: {len(error.problems)} problems, see abm check"
+            question = f"cannot be run: {len(error.problems)} faults, see abm check"
         typer.echo(f"{path}\n    {question}")
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from abm.scenario import Scenario
-from abm.scenario.loading import _models_in
+from abm.scenario.faults import _models_in
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

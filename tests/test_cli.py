@@ -164,7 +164,7 @@ def test_a_bad_scenario_is_refused_with_every_fault_and_nothing_is_written(
     assert (ended.status, ended.out) == (2, "")
     assert sorted(ended.err.splitlines()) == [
         f"{SMALL_CRASH}: clock.hour: unknown key; did you mean 'hours'?",
-        f"{SMALL_CRASH}: traders.sellers.count is 0; it should be greater than or equal to 1",
+        f"{SMALL_CRASH}: traders.sellers.count is 0; it must be greater than or equal to 1",
     ]
     assert list(tmp_path.iterdir()) == []
 
@@ -212,7 +212,7 @@ def test_a_command_that_is_not_understood_is_refused(
 def test_a_negative_seed_is_refused_by_name(abm: Abm) -> None:
     ended = abm("check", SMALL_CRASH, "--seed", "-3")
     assert ended.status == 2
-    assert "seed is -3; it should be greater than or equal to 0" in ended.err
+    assert "seed is -3; it must be greater than or equal to 0" in ended.err
 
 
 def test_a_folder_with_other_things_is_left_alone(abm: Abm, tmp_path: Path) -> None:
@@ -233,7 +233,7 @@ def test_a_folder_with_another_run_is_left_alone(abm: Abm, tmp_path: Path) -> No
     ended = abm("run", SMALL_CRASH, *SHORT, "--seed", "8", "--out", "here")
     assert (ended.status, ended.out) == (2, "")
     assert ended.err == (
-        f"here: --out holds another run ({held}: small_crash, seed 27); choose another folder\n"
+        f"here: --out holds another run ({held}: small_crash, seed 13); choose another folder\n"
     )
     assert files_in(tmp_path) == before
 
@@ -330,7 +330,7 @@ def test_a_broken_invariant_leaves_the_steps_until_then_and_the_way_to_replay_it
     assert kept.table("steps")["second"].to_list() == [0, 60, 120, 180, 240]
     assert "here.broken" in ended.err
     command = replay_command(ended)
-    assert command[:5] == ["abm", "run", str(SMALL_CRASH), "--seed", "27"]
+    assert command[:5] == ["abm", "run", str(SMALL_CRASH), "--seed", "13"]
     again = abm(*command[1:], "--out", "again")
     assert again.status == 1
     assert "USDC: 5 base units are missing" in again.err
@@ -344,7 +344,7 @@ def test_the_way_to_replay_can_be_pasted_into_a_shell(
     path.write_bytes(SMALL_CRASH.read_bytes())
     ended = abm("run", path, *SHORT, "--set", "question=Who's next?", "--out", "here")
     assert replay_command(ended) == [
-        *("abm", "run", str(path), "--seed", "27", *SHORT),
+        *("abm", "run", str(path), "--seed", "13", *SHORT),
         *("--set", "question=Who's next?"),
     ]
 
@@ -390,7 +390,7 @@ def test_list_goes_on_past_a_scenario_that_cannot_be_run(abm: Abm, tmp_path: Pat
     ended = abm("list", ".")
     lines = ended.out.splitlines()
     assert ended.status == 0
-    assert "cannot be run: 13 problems" in lines[1]
+    assert "cannot be run: 13 faults" in lines[1]
     assert lines[2:] == ["b.toml", f"    {load_scenario(SMALL_CRASH).question}"]
 
 

@@ -6,30 +6,13 @@ import copy
 import json
 import tomllib
 from datetime import datetime
-from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from abm.errors import Problem, ScenarioError
+from abm.scenario.faults import JsonValue, problems_of
 from abm.scenario.model import Scenario, cross_table_problems
-
-if TYPE_CHECKING:
-    from pydantic.fields import FieldInfo
-
-JsonValue = Any  # what TOML and JSON hold: tables, arrays, numbers, strings, booleans
-
-# A value longer than this is cut in a message.
-LONGEST_VALUE = 60
-
-UNITS = {
-    "seconds": "seconds",
-    "hours": "hours",
-    "usd": "dollars",
-    "probability": "as a share of 1",
-    "fraction": "as a share of 1",
-}
 
 
 def load_scenario(path: str | Path, overrides: tuple[str, ...] = ()) -> Scenario:
@@ -94,7 +77,7 @@ def parse_scenario(data: dict[str, JsonValue], source: str = "scenario") -> Scen
     try:
         scenario = _validate(data)
     except ValidationError as error:
-        problems = [*_problems(error), *_further_problems(data, error)]
+        problems = [*problems_of(error), *_further_problems(data, error)]
         raise ScenarioError(source, problems) from error
     if problems := cross_table_problems(scenario):
         raise ScenarioError(source, problems)
@@ -171,7 +154,7 @@ def _apply(data: dict[str, JsonValue], override: str) -> Problem | None:
     """Write one ``key=value`` into ``data``; return the fault if it cannot be done."""
     key, equals, text = override.partition("=")
     key = key.strip()
-    if not equals or not key:
+    if not equals or not all(key.split(".")):
         return Problem("--set", repr(override), "it must have the form key=value")
     try:
         parsed = tomllib.loads(f"value = {text}")
@@ -204,102 +187,3 @@ def _child(table: JsonValue, part: str, *, create: bool) -> JsonValue:
     if create:
         return table.setdefault(part, {})
     return table.get(part)
-
-
-def _problems(error: ValidationError) -> list[Problem]:
-    faults = error.errors(include_url=False)
-    places = [fault["loc"] for fault in faults]
-    # An array whose items are at fault is said to be short of them: that is no fault of its own.
-    return [
-        _problem(fault)
-        for fault in faults
-        if fault["type"] != "too_short"
-        or not any(place[: len(fault["loc"])] == fault["loc"] != place for place in places)
-    ]
-
-
-def _problem(fault: Any) -> Problem:  # noqa: ANN401 - pydantic's own typed dictionary
-    # A tagged union puts the tag into the path; no file has a key of that name there.
-    location = _without_tags(fault["loc"])
-    key = _dotted(location)
-    kind, message = fault["type"], fault["msg"]
-    if kind == "extra_forbidden":
-        known = _known_keys(location[:-1])
-        close = get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)
-        hint = f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(known)}"
-        return Problem(key, "", "unknown key", hint)
-    if kind == "missing":
-        return Problem(key, "", "this key is required")
-    if kind == "value_error":
-        message = str(fault["ctx"]["error"])
-        found = "" if isinstance(fault["input"], dict | list) else repr(fault["input"])
-        return Problem(key, found, message)
-    if kind == "union_tag_not_found":
-        return Problem(key, "", f"the key {fault['ctx']['discriminator']} is required")
-    if kind == "union_tag_invalid":
-        given = fault["input"][fault["ctx"]["discriminator"].strip("'")]
-        tags = fault["ctx"]["expected_tags"].replace("'", "").split(", ")
-        close = get_close_matches(fault["ctx"]["tag"], tags, n=1, cutoff=0.5)
-        hint = f"did you mean {close[0]!r}?" if close else ""
-        return Problem(
-            f"{key}.kind",
-            _written(given) if not isinstance(given, str) else repr(given),
-            f"it must be one of {', '.join(tags)}",
-            hint,
-        )
-    unit = UNITS.get(str(key).rsplit("_", maxsplit=1)[-1], "")
-    rule = message.replace("Input should", "it should").replace("an object", "a table")
-    return Problem(key, _written(fault["input"]) + (f" {unit}" if unit else ""), rule)
-
-
-def _written(value: JsonValue) -> str:
-    text = json.dumps(value, default=str)
-    return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 3]}..."
-
-
-def _dotted(location: tuple[str | int, ...]) -> str:
-    text = ""
-    for part in location:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
-    return text or "file"
-
-
-def _without_tags(location: tuple[str | int, ...]) -> tuple[str | int, ...]:
-    """Drop from a path the names that only pydantic's unions have there."""
-    kept: list[str | int] = []
-    for depth, part in enumerate(location):
-        # The kind of a shock stands behind its name, that of the price behind its table.
-        parents = location[:depth]
-        tagged = (parents[:1] == ("shocks",) and len(parents) == len(("shocks", "name"))) or (
-            parents == ("market", "price")
-        )
-        if not tagged:
-            kept.append(part)
-    # Dictionary keys that break their pattern are reported under "[key]".
-    return tuple(part for part in kept if part != "[key]")
-
-
-def _known_keys(location: tuple[str | int, ...]) -> list[str]:
-    """Return the keys that the scenario's models know at a path."""
-    models: list[type[BaseModel]] = [Scenario]
-    for part in location:
-        found: list[type[BaseModel]] = []
-        for model in models:
-            field = model.model_fields.get(str(part))
-            if field is not None:
-                found += _models_in(field)
-        # A number or a name chosen by the user: the models inside stay the candidates.
-        models = found or models
-    return sorted({key for model in models for key in model.model_fields})
-
-
-def _models_in(field: FieldInfo) -> list[type[BaseModel]]:
-    pending: list[Any] = [field.annotation]
-    models: list[type[BaseModel]] = []
-    while pending:
-        item = pending.pop()
-        if isinstance(item, type) and issubclass(item, BaseModel):
-            models.append(item)
-        else:
-            pending += list(getattr(item, "__args__", ()))
-    return models

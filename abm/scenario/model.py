@@ -104,31 +104,35 @@ def _network_problems(scenario: Scenario) -> Iterator[Problem]:
 
 
 def _population_problems(scenario: Scenario) -> Iterator[Problem]:
+    homes: dict[str, str] = {}
     for kind, traders in scenario.traders.items():
         for chain in traders.home_chains:
-            yield from _home_problems(scenario, f"traders.{kind}.home_chains", chain)
+            key = f"traders.{kind}.home_chains"
+            if chain not in scenario.chains:
+                yield _unknown(key, chain, scenario.chains, "chains")
+            else:
+                homes.setdefault(chain, key)
         for token in traders.collateral_tokens:
             if token not in scenario.tokens:
                 key = f"traders.{kind}.collateral_tokens"
                 yield _unknown(key, token, scenario.tokens, "tokens")
+    yield from _route_problems(scenario, homes)
     for chain in scenario.liquidators.home_chains:
         if chain not in scenario.chains:
             yield _unknown("liquidators.home_chains", chain, scenario.chains, "chains")
 
 
-def _home_problems(scenario: Scenario, key: str, chain: str) -> Iterator[Problem]:
-    """Check that a home chain exists and that messages can reach it where they must."""
-    if chain not in scenario.chains:
-        yield _unknown(key, chain, scenario.chains, "chains")
-        return
+def _route_problems(scenario: Scenario, homes: dict[str, str]) -> Iterator[Problem]:
+    """Check that messages can reach every home chain, given with the first key that names it."""
     venue = scenario.venue.chain
-    if scenario.collateral.architecture != "message_passing" or chain == venue:
+    if scenario.collateral.architecture != "message_passing" or venue not in scenario.chains:
         return
     routes = {(channel.source, channel.destination) for channel in scenario.channels.values()}
-    for route in ((venue, chain), (chain, venue)):
-        if route not in routes:
-            rule = f"message_passing needs a channel from {route[0]} to {route[1]}"
-            yield Problem(key, repr(chain), rule)
+    for chain, key in homes.items():
+        for route in ((venue, chain), (chain, venue)):
+            if chain != venue and route not in routes:
+                rule = f"message_passing needs a channel from {route[0]} to {route[1]}"
+                yield Problem(key, repr(chain), rule)
 
 
 def _token_problems(scenario: Scenario) -> Iterator[Problem]:

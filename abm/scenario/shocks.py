@@ -61,6 +61,13 @@ class LiquidatorExit(TimedShock):
     fraction: Annotated[Fraction, Field(description="Share of the liquidators that stops")]
 
 
+class RelayerExit(TimedShock):
+    """A share of the relayers stops carrying messages."""
+
+    kind: Literal["relayer_exit"]
+    fraction: Annotated[Fraction, Field(description="Share of the relayers that stops")]
+
+
 class Counterfactual(Table):
     """What the run that a run is compared with leaves out."""
 
@@ -69,4 +76,6 @@ class Counterfactual(Table):
     ] = None
 
 
-Shock = Annotated[ChannelHalt | ChainHalt | GasSpike | LiquidatorExit, Field(discriminator="kind")]
+Shock = Annotated[
+    ChannelHalt | ChainHalt | GasSpike | LiquidatorExit | RelayerExit, Field(discriminator="kind")
+]
