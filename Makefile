@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 SCENARIO ?= scenarios/message_halt_march_2020.toml
 
-.PHONY: run test quick check format clean help
+.PHONY: run test quick check bench format clean help
 
 help: ## say what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -31,6 +31,11 @@ check: $(VENV)/installed ## style, types and the direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+bench: $(VENV)/installed ## how fast it is, as ratios within one run
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--constraint constraints.txt --editable '.[bench]'
+	$(BIN)/python tests/benchmarks/margin.py
 
 format: $(VENV)/installed ## format the code
 	$(BIN)/ruff format .

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from abm.margin.delay_laws import Exponential, check_number
+from abm.margin.checks import check_number
+from abm.margin.delay_laws import Exponential
 from abm.margin.excess import unit_excess
 
 if TYPE_CHECKING:
@@ -84,6 +85,10 @@ def required_buffer(
     check_seconds: float = 0.0,
 ) -> float:
     """Collateral to hold for message latency.
+
+    One number for one volatility. Full repricing of the stress grid is no method here because it
+    needs the book: `abm.margin.repricing.repriced_buffer` takes the positions, their marks and the
+    grid, with this function's answer for the price as the range to stretch by.
 
     Parameters
     ----------

@@ -1,11 +1,17 @@
-"""The shared margin core: revalues every account at once over a stress grid."""
+"""The shared margin core: what every method of margin works from, and what it answers.
+
+A method is told the series and their marks once, and prices each series once per stress point; then
+it answers for any number of accounts by products of sparse positions with small tables. A new
+method is one file and one line in `abm.margin.METHODS`.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from abm.market.pricing import black_value, sensitivities
 from abm.market.surface import implied_volatility
@@ -13,12 +19,11 @@ from abm.units import SECONDS_PER_YEAR
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from scipy.sparse import csr_array
 
     from abm.margin.grids import StressPoints
     from abm.margin.positions import PositionTable
     from abm.market.instruments import InstrumentTable
-    from abm.scenario.market import StressGrid, Volatility
+    from abm.scenario.market import Volatility
 
 
 @dataclass(frozen=True)
@@ -109,131 +114,85 @@ def stress_changes(
 
 @dataclass(frozen=True)
 class Requirements:
-    """The result of one margin pass.
+    """The result of one margin pass, in dollars, each of shape (accounts,).
 
     Attributes
     ----------
-    position_value : ndarray, shape (accounts,)
-        Mark-to-market of the positions, in dollars; negative for net short options.
-    profit : ndarray, shape (accounts, points)
-        Change of each account's value at each stress point, in dollars.
-    maintenance : ndarray, shape (accounts,)
-        Dollars, at least 0; exactly 0 for an account without positions.
+    position_value : ndarray
+        Mark-to-market of the positions; negative for net short options.
+    maintenance, initial : ndarray
+        What equity, positions included, must not fall below, and what it must reach for a new
+        trade; at least 0, and exactly 0 for an account without positions.
     """
 
     position_value: NDArray[np.float64]
-    profit: NDArray[np.float64]
     maintenance: NDArray[np.float64]
+    initial: NDArray[np.float64]
 
 
-class MarginCore:
-    """Requirements of all accounts in one pass: each series is priced once per stress point.
+class PreparedMargin(Protocol):
+    """A method of margin at one set of marks: every series is priced already."""
+
+    def requirements(self, positions: csr_array) -> Requirements:
+        """Return values and requirements of accounts, one for each row of positions.
+
+        Parameters
+        ----------
+        positions : csr_array of float64, shape (accounts, instruments)
+            Contracts, short below 0.
+        """
+        ...
+
+    def initial(self, lots: NDArray[np.int64]) -> float:
+        """Return the initial requirement of one account, in dollars, from its row of contracts."""
+        ...
+
+
+class MarginMethod(Protocol):
+    """A method of margin, with its parameters."""
+
+    def prepare(self, instruments: InstrumentTable, marks: Marks, now: int) -> PreparedMargin:
+        """Price every series at every stress point, for as long as the marks stand."""
+        ...
+
+
+def renewed(
+    previous: Requirements,
+    prepared: PreparedMargin,
+    positions: PositionTable,
+    accounts: NDArray[np.int64],
+) -> Requirements:
+    """Return the requirements of all accounts where only some accounts' positions have changed.
+
+    Equal, to the last bit, to a whole pass.
 
     Parameters
     ----------
-    instruments : InstrumentTable
-        The listed series.
-    grid : StressGrid
-        The scenario's parameters.
-    points : StressPoints
-        The grid's points.
+    previous : Requirements
+        Of the same marks, before.
+    prepared : PreparedMargin
+        The method at these marks.
+    positions : PositionTable
+        As they are now.
+    accounts : ndarray of int64, shape (changed,)
+        Every account that traded since ``previous``.
     """
+    fresh = prepared.requirements(positions.sparse_rows(accounts))
+    value, maintenance, initial = (
+        array.copy() for array in (previous.position_value, previous.maintenance, previous.initial)
+    )
+    value[accounts] = fresh.position_value
+    maintenance[accounts] = fresh.maintenance
+    initial[accounts] = fresh.initial
+    return Requirements(value, maintenance, initial)
 
-    def __init__(
-        self, instruments: InstrumentTable, grid: StressGrid, points: StressPoints
-    ) -> None:
-        self.instruments = instruments
-        self.grid = grid
-        self.points = points
 
-    def changes(self, marks: Marks, now: int) -> NDArray[np.float64]:
-        """Return the stressed changes of every series, shape (instruments, points)."""
-        return stress_changes(self.instruments, marks, now, self.points)
+def unit_initial(prepared: PreparedMargin, instruments: int) -> NDArray[np.float64]:
+    """Return the initial requirement of one short contract of each series alone, in dollars."""
+    one_of_each = csr_array(-np.eye(instruments))
+    return prepared.requirements(one_of_each).initial
 
-    def requirements(
-        self, positions: PositionTable, marks: Marks, changes: NDArray[np.float64]
-    ) -> Requirements:
-        """Return values and requirements of all accounts.
 
-        The maintenance requirement is the worst loss over the grid, at least the short option
-        minimum of every short contract. Gains offset losses inside an account, never between
-        accounts.
-        """
-        return self._requirements(positions.sparse(), marks, changes)
-
-    def renewed(
-        self,
-        previous: Requirements,
-        positions: PositionTable,
-        accounts: NDArray[np.int64],
-        marks: Marks,
-        changes: NDArray[np.float64],
-    ) -> Requirements:
-        """Return what `requirements` would, where only some accounts' positions have changed.
-
-        Parameters
-        ----------
-        previous : Requirements
-            Of the same marks and changes, before.
-        positions : PositionTable
-            As they are now.
-        accounts : ndarray of int64, shape (changed,)
-            Every account that traded since ``previous``.
-        marks : Marks
-            Current marks.
-        changes : ndarray, shape (instruments, points)
-            Stressed changes at these marks.
-        """
-        fresh = self._requirements(positions.sparse_rows(accounts), marks, changes)
-        value, profit, maintenance = (
-            array.copy()
-            for array in (previous.position_value, previous.profit, previous.maintenance)
-        )
-        value[accounts] = fresh.position_value
-        profit[accounts] = fresh.profit
-        maintenance[accounts] = fresh.maintenance
-        return Requirements(value, profit, maintenance)
-
-    def _requirements(
-        self, matrix: csr_array, marks: Marks, changes: NDArray[np.float64]
-    ) -> Requirements:
-        profit: NDArray[np.float64] = matrix @ changes
-        # Along rows of 16 numbers NumPy's minimum is slow; along columns it is not.
-        scan = np.maximum(-np.minimum.reduce(profit.T.copy()), 0.0)
-        # Whole numbers below 2**53 add exactly in float64.
-        shorts = np.concatenate([[0.0], np.cumsum(np.maximum(-matrix.data, 0.0))])
-        short = shorts[matrix.indptr[1:]] - shorts[matrix.indptr[:-1]]
-        floor = self.grid.short_option_minimum * marks.price_usd * short
-        return Requirements(matrix @ marks.value, profit, np.maximum(scan, floor))
-
-    def initial_after(
-        self,
-        profit: NDArray[np.float64],
-        short_contracts: float,
-        marks: Marks,
-        change: NDArray[np.float64],
-        lots: int,
-    ) -> float:
-        """Return the initial requirement of one account after a trade.
-
-        Parameters
-        ----------
-        profit : ndarray, shape (points,)
-            The account's stressed changes before the trade, in dollars.
-        short_contracts : float
-            Contracts it would be short after the trade.
-        marks : Marks
-            Current marks.
-        change : ndarray, shape (points,)
-            Stressed changes of the traded series, in dollars.
-        lots : int
-            Contracts traded, sold below 0.
-
-        Returns
-        -------
-        float
-            Dollars, at least 0.
-        """
-        scan = max(-float((profit + lots * change).min()), 0.0)
-        floor = self.grid.short_option_minimum * marks.price_usd * short_contracts
-        return self.grid.initial_factor * max(scan, floor)
+def one_row(lots: NDArray[np.int64]) -> csr_array:
+    """Return one account's contracts as a sparse row."""
+    return csr_array(lots[np.newaxis, :].astype(np.float64))

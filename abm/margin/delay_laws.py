@@ -9,13 +9,14 @@ rule, SIAM Review 56 (2014), theorem 5.1); for measured delays it is the measure
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import exp, expm1, inf, log
+from math import exp, expm1, log
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from abm.margin.checks import check_number
 from abm.network.delays import LONGEST_TAIL, Z_95
 
 Floats = NDArray[np.float64]
@@ -33,25 +34,6 @@ WIDEST_LN_SIGMA = 5.0
 # logarithms. Cells keep their mean, so that the error is of second order: below 1e-6 of a quantile.
 MOST_SAMPLES = 4_096
 CELL = 1e-3
-
-
-def check_number(
-    name: str, value: float, *, least: float = -inf, above: float = -inf, most: float = inf
-) -> None:
-    """Refuse a number that is not finite or out of range.
-
-    Raises
-    ------
-    ValueError
-        If ``value`` is not finite, below ``least``, not above ``above``, or beyond ``most``.
-    """
-    if above < value < inf and least <= value <= most:
-        return
-    rules = ["finite"]
-    rules += [f"at least {least:g}"] if least > -inf else []
-    rules += [f"above {above:g}"] if above > -inf else []
-    rules += [f"at most {most:g}"] if most < inf else []
-    raise ValueError(f"{name} is {float(value)!r}; it must be {' and '.join(rules)}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import ndtr
 
-from abm.margin.delay_laws import check_number
+from abm.margin.checks import check_number
 
 if TYPE_CHECKING:
     from abm.margin.delay_laws import Floats

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
     from abm.scenario.market import StressGrid
@@ -49,23 +47,46 @@ def span_points(grid: StressGrid) -> StressPoints:
     ----------
     Chicago Mercantile Exchange, Standard Portfolio Analysis of Risk, risk arrays.
     """
-    thirds = np.array([0, 1, -1, 2, -2, 3, -3]) / 3.0
-    price = np.repeat(thirds, 2)
-    volatility = np.tile([1.0, -1.0], len(thirds))
-    extreme = np.array([1.0, -1.0]) * grid.extreme_multiple
+    moves = span_moves(grid.extreme_multiple, grid.extreme_cover)
     return StressPoints(
-        price_factor=1.0
-        + grid.price_scan_range * np.concatenate([price, _limited(extreme, grid.price_scan_range)]),
-        volatility_factor=1.0
-        + grid.volatility_scan_range * np.concatenate([volatility, [0.0, 0.0]]),
-        cover=np.concatenate([np.ones(len(price)), np.full(2, grid.extreme_cover)]),
+        price_factor=moved_prices(moves.price, grid.price_scan_range),
+        volatility_factor=1.0 + grid.volatility_scan_range * moves.volatility,
+        cover=moves.cover,
     )
 
 
-def _limited(moves: NDArray[np.float64], scan_range: float) -> NDArray[np.float64]:
-    """Keep extreme falls above a price of zero."""
-    limited: NDArray[np.float64] = np.maximum(moves, -0.99 / scan_range)
-    return limited
+@dataclass(frozen=True)
+class SpanMoves:
+    """SPAN's points in scan ranges, before anyone has said how wide these are.
+
+    Attributes
+    ----------
+    price, volatility : ndarray, shape (16,)
+        Moves in scan ranges, a rise above 0.
+    cover : ndarray, shape (16,)
+        Share of the point's profit or loss that counts.
+    """
+
+    price: NDArray[np.float64]
+    volatility: NDArray[np.float64]
+    cover: NDArray[np.float64]
+
+
+def span_moves(extreme_multiple: float, extreme_cover: float) -> SpanMoves:
+    """Return the moves of `span_points`: 14 within the ranges and two extreme ones."""
+    thirds = np.array([0, 1, -1, 2, -2, 3, -3]) / 3.0
+    extreme = np.array([1.0, -1.0]) * extreme_multiple
+    return SpanMoves(
+        price=np.concatenate([np.repeat(thirds, 2), extreme]),
+        volatility=np.concatenate([np.tile([1.0, -1.0], len(thirds)), [0.0, 0.0]]),
+        cover=np.concatenate([np.ones(2 * len(thirds)), np.full(2, extreme_cover)]),
+    )
+
+
+def moved_prices(moves: NDArray[np.float64], scan_range: float) -> NDArray[np.float64]:
+    """Return the price factors of moves in scan ranges; falls stop above a price of zero."""
+    factors: NDArray[np.float64] = 1.0 + scan_range * np.maximum(moves, -0.99 / scan_range)
+    return factors
 
 
 def scan_risk(profit: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -99,7 +120,3 @@ def span_total(
     90.0
     """
     return max(scan + intermonth + delivery - intercommodity_credit, short_option_minimum)
-
-
-GRIDS: dict[str, Callable[[StressGrid], StressPoints]] = {"span": span_points}
-"""Every grid by the name that a scenario gives it; a new grid is one function and one line."""

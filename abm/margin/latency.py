@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from abm.margin.delay_laws import Exponential, Lognormal, Quantisation, Samples, check_number
+from abm.margin.checks import check_number, checked_numbers
+from abm.margin.delay_laws import Exponential, Lognormal, Quantisation, Samples
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -83,8 +84,7 @@ class DelayDistribution:
         seconds = np.asarray(samples, dtype=np.float64)
         if seconds.ndim != 1 or not len(seconds):
             raise ValueError(f"samples has shape {seconds.shape}; it must be one list of delays")
-        for position in np.flatnonzero(~((seconds >= 0) & np.isfinite(seconds)))[:1]:
-            check_number(f"samples[{position}]", float(seconds[position]), least=0.0)
+        checked_numbers("samples", seconds, least=0.0)
         distinct, counts = np.unique(seconds, return_counts=True)
         return cls(Samples(distinct, counts / len(seconds)), loss_probability, retry_seconds)
 

@@ -40,6 +40,7 @@ __all__ = [
     "PortfolioMarket",
     "PortfolioParameters",
     "PortfolioPoint",
+    "StressedMarket",
     "naked_shorts",
     "portfolio_margin",
     "portfolio_points",
@@ -161,61 +162,88 @@ def portfolio_margin(
     -------
     PortfolioMargin
     """
-    count = len(accounts.cash)
-    points = parameters.points
-    volatilities = {
-        shock: _shocked_volatility(market, parameters, shock)
-        for shock in dict.fromkeys(point.volatility for point in points)
-    }
-    now = _values(market, 1.0, market.volatility)
-    stressed = np.stack(
-        [_values(market, point.spot, volatilities[point.volatility]) for point in points], axis=1
-    )
-    basis_values = np.stack(
-        [
-            _values(market, parameters.basis_spot_up, market.volatility),
-            _values(market, parameters.basis_spot_down, market.volatility),
-        ],
-        axis=1,
-    )
-    long_discount, short_discount = static_discounts(market, parameters)
-    # Cash is counted in the stablecoin, so collateral is, too.
-    collateral_value = accounts.collateral * market.collateral_price / market.stable_price
-    cancelling = collateral_value[:, market.risk_cancelling].sum(axis=1)
-    moves = np.array([point.spot - 1.0 for point in points])
-    profit = np.outer(accounts.perp * market.perp_price + cancelling, moves)
-    skew = np.array([point.volatility in ("linear", "absolute") for point in points])
-    basis = np.zeros(count)
-    mark_to_market = accounts.cash + collateral_value.sum(axis=1)
-    for expiry in range(len(market.seconds)):
-        rows = np.flatnonzero(market.option_expiry == expiry)
-        held = accounts.options[:, rows]
-        before = held @ now[rows]
-        mark_to_market = mark_to_market + before
-        sums = held @ stressed[rows]
-        sums *= np.where(sums >= 0.0, long_discount[expiry], short_discount[expiry])
-        change = sums - before[:, np.newaxis]
-        profit += np.where(skew, -np.abs(change), change)
-        move = held @ basis_values[rows] - before[:, np.newaxis]
-        weight = parameters.basis_add + parameters.basis_multiple * market.years[expiry]
-        basis += np.minimum(move.min(axis=1), 0.0) * weight
-    profit *= np.array([point.damping for point in points])
-    worst = np.minimum(profit.min(axis=1), basis)
-    maintenance_cost, initial_cost = _contingencies(market, accounts, parameters, collateral_value)
-    peg = max(0.0, parameters.peg_threshold - market.stable_price) * parameters.peg_factor
-    return PortfolioMargin(
-        profit=profit,
-        basis=basis,
-        worst=worst,
-        maintenance_contingency=maintenance_cost,
-        initial_contingency=initial_cost,
-        mark_to_market=mark_to_market,
-        maintenance=worst * parameters.maintenance_factor - maintenance_cost + mark_to_market,
-        initial=worst * (parameters.initial_factor + peg)
-        - initial_cost
-        - maintenance_cost
-        + mark_to_market,
-    )
+    return StressedMarket(market, parameters).margins(accounts)
+
+
+class StressedMarket:
+    """Every option of a market valued once at every stress point, for any number of accounts.
+
+    Parameters
+    ----------
+    market : PortfolioMarket
+        Prices, volatilities, rates and confidences.
+    parameters : PortfolioParameters
+        Of the method.
+    """
+
+    def __init__(self, market: PortfolioMarket, parameters: PortfolioParameters) -> None:
+        self.market = market
+        self.parameters = parameters
+        points = parameters.points
+        volatilities = {
+            shock: _shocked_volatility(market, parameters, shock)
+            for shock in dict.fromkeys(point.volatility for point in points)
+        }
+        self._now = _values(market, 1.0, market.volatility)
+        self._stressed = np.stack(
+            [_values(market, point.spot, volatilities[point.volatility]) for point in points],
+            axis=1,
+        )
+        self._basis_values = np.stack(
+            [
+                _values(market, parameters.basis_spot_up, market.volatility),
+                _values(market, parameters.basis_spot_down, market.volatility),
+            ],
+            axis=1,
+        )
+        self._discounts = static_discounts(market, parameters)
+        self._moves = np.array([point.spot - 1.0 for point in points])
+        self._damping = np.array([point.damping for point in points])
+        self._skew = np.array([point.volatility in ("linear", "absolute") for point in points])
+        self._rows = [
+            np.flatnonzero(market.option_expiry == expiry) for expiry in range(len(market.seconds))
+        ]
+
+    def margins(self, accounts: PortfolioAccounts) -> PortfolioMargin:
+        """Return maintenance and initial margin of all accounts."""
+        market, parameters = self.market, self.parameters
+        long_discount, short_discount = self._discounts
+        # Cash is counted in the stablecoin, so collateral is, too.
+        collateral_value = accounts.collateral * market.collateral_price / market.stable_price
+        cancelling = collateral_value[:, market.risk_cancelling].sum(axis=1)
+        profit = np.outer(accounts.perp * market.perp_price + cancelling, self._moves)
+        basis = np.zeros(len(accounts.cash))
+        mark_to_market = accounts.cash + collateral_value.sum(axis=1)
+        for expiry, rows in enumerate(self._rows):
+            held = accounts.options[:, rows]
+            before = held @ self._now[rows]
+            mark_to_market = mark_to_market + before
+            sums = held @ self._stressed[rows]
+            sums *= np.where(sums >= 0.0, long_discount[expiry], short_discount[expiry])
+            change = sums - before[:, np.newaxis]
+            profit += np.where(self._skew, -np.abs(change), change)
+            move = held @ self._basis_values[rows] - before[:, np.newaxis]
+            weight = parameters.basis_add + parameters.basis_multiple * market.years[expiry]
+            basis += np.minimum(move.min(axis=1), 0.0) * weight
+        profit *= self._damping
+        worst = np.minimum(profit.min(axis=1), basis)
+        maintenance_cost, initial_cost = _contingencies(
+            market, accounts, parameters, collateral_value
+        )
+        peg = max(0.0, parameters.peg_threshold - market.stable_price) * parameters.peg_factor
+        return PortfolioMargin(
+            profit=profit,
+            basis=basis,
+            worst=worst,
+            maintenance_contingency=maintenance_cost,
+            initial_contingency=initial_cost,
+            mark_to_market=mark_to_market,
+            maintenance=worst * parameters.maintenance_factor - maintenance_cost + mark_to_market,
+            initial=worst * (parameters.initial_factor + peg)
+            - initial_cost
+            - maintenance_cost
+            + mark_to_market,
+        )
 
 
 def static_discounts(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.sparse import csr_array
+
+from abm.margin.sparse import assembled
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from scipy.sparse import csr_array
 
 
 class PositionTable:
@@ -35,11 +37,7 @@ class PositionTable:
         self._numbers = np.arange(accounts + 1)
         self._hot: dict[int, NDArray[np.int64]] = {}
         self._touched: dict[int, None] = {}
-        # Of type Any: the type stubs know index arrays of 32 bits alone.
-        self._matrix: Any = csr_array(self.shape, dtype=np.float64)
-        self._matrix_is_old = False
-        # One matrix of each height that was asked for: making one takes longer than to use it.
-        self._parts: dict[int, csr_array] = {}
+        self._matrix: csr_array | None = None
 
     def row(self, account: int) -> NDArray[np.int64]:
         """Return a read-only row of contracts by series, shape (instruments,)."""
@@ -54,6 +52,16 @@ class PositionTable:
         row = np.zeros(self.shape[1], dtype=np.int64)
         row[self._instrument[start:stop]] = self._lots[start:stop]
         return row
+
+    def held(self, account: int) -> list[tuple[int, int]]:
+        """Return an account's positions as pairs of instrument and contracts, by instrument."""
+        if account in self._hot:
+            row = self._hot[account]
+            instruments = row.nonzero()[0]
+            return list(zip(instruments.tolist(), row[instruments].tolist(), strict=True))
+        start, stop = int(self._starts[account]), int(self._starts[account + 1])
+        instruments, lots = self._instrument[start:stop], self._lots[start:stop]
+        return list(zip(instruments.tolist(), lots.tolist(), strict=True))
 
     def trade(self, buyer: int, seller: int, instrument: int, lots: int) -> None:
         """Move contracts from seller to buyer, so that each series sums to zero."""
@@ -78,7 +86,7 @@ class PositionTable:
     ) -> None:
         self._account, self._instrument, self._lots = account, instrument, lots
         self._starts = account.searchsorted(self._numbers)
-        self._matrix_is_old = True
+        self._matrix = None
 
     def _merge(self) -> None:
         """Put the rows that traded back into the sorted table."""
@@ -108,34 +116,21 @@ class PositionTable:
     def sparse(self) -> csr_array:
         """Return the positions as a sparse float64 matrix, shape (accounts, instruments)."""
         _, instrument, lots = self.entries()
-        if self._matrix_is_old:
-            # A new matrix would be checked at length; these arrays are right by construction.
-            self._matrix.data = lots.astype(np.float64)
-            self._matrix.indices = instrument
-            self._matrix.indptr = self._starts
-            self._matrix_is_old = False
-        matrix: csr_array = self._matrix
-        return matrix
+        if self._matrix is None:
+            values = lots.astype(np.float64)
+            self._matrix = assembled(values, instrument, self._starts, self.shape[1])
+        return self._matrix
 
     def sparse_rows(self, accounts: NDArray[np.int64]) -> csr_array:
-        """Return some accounts' rows of `sparse`, shape (len(accounts), instruments).
-
-        Good until the next call.
-        """
+        """Return some accounts' rows of `sparse`, shape (len(accounts), instruments)."""
         _, instrument, lots = self.entries()
         starts, stops = self._starts[accounts], self._starts[accounts + 1]
         ends = np.cumsum(stops - starts)
-        if len(accounts) not in self._parts:
-            self._parts[len(accounts)] = csr_array((len(accounts), self.shape[1]))
-        matrix: Any = self._parts[len(accounts)]
-        matrix.indptr = np.concatenate([[0], ends])
         # Position of each entry of the result in the whole table.
         place = np.arange(int(ends[-1]) if len(ends) else 0)
         place += np.repeat(stops - ends, stops - starts)
-        matrix.indices = instrument[place]
-        matrix.data = lots[place].astype(np.float64)
-        part: csr_array = matrix
-        return part
+        indptr = np.concatenate([[0], ends])
+        return assembled(lots[place].astype(np.float64), instrument[place], indptr, self.shape[1])
 
     def take_touched(self) -> NDArray[np.int64]:
         """Return the accounts that traded since the last call, sorted."""
@@ -165,6 +160,11 @@ class PositionTable:
         _, instrument, lots = self.entries()
         long = np.maximum(lots, 0).astype(np.float64)
         return np.asarray(np.bincount(instrument, long, self.shape[1]), dtype=np.float64)
+
+    def contracts_open(self) -> int:
+        """Return the contracts outstanding in all series together."""
+        _, _, lots = self.entries()
+        return int(lots[lots > 0].sum())
 
     def breaches(self) -> list[str]:
         """Return a sentence for each series whose positions do not sum to zero."""

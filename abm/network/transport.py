@@ -191,13 +191,10 @@ class Transport:
 
     def ready(self, channel: str, before: int) -> list[Transit]:
         """Return the messages of a channel that a relayer may pick up before a second."""
-        if self.blocked_until(channel) >= before:
+        awaiting = self.channels[channel].awaiting
+        if not awaiting or self.blocked_until(channel) >= before:
             return []
-        return [
-            transit
-            for transit in self.channels[channel].awaiting.values()
-            if transit.ready_second < before
-        ]
+        return [transit for transit in awaiting.values() if transit.ready_second < before]
 
     def _works_again(self, channel: str, second: int) -> int:
         """Return the first second from this one on that falls into no halt of a channel's way."""

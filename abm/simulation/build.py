@@ -8,7 +8,7 @@ import numpy as np
 
 from abm.collateral import ARCHITECTURES, Surroundings
 from abm.ledger import CashBook, TokenLedger, open_holders
-from abm.margin import GRIDS, MarginCore, PositionTable, Requirements, mark_instruments
+from abm.margin import METHODS, PositionTable, Requirements, mark_instruments
 from abm.market import PriceBoard, Round, list_instruments
 from abm.network import Transport, build_graph
 from abm.randomness import Streams
@@ -87,7 +87,7 @@ def build_world(scenario: Scenario) -> World:
         makers=makers,
         margined=accounts - 1,
     )
-    core = MarginCore(instruments, scenario.margin, GRIDS[scenario.margin.grid](scenario.margin))
+    method = METHODS[scenario.margin.grid](scenario.margin)
     marks = mark_instruments(
         instruments, opening.price_usd, opening.level, 0, scenario.market.volatility
     )
@@ -113,17 +113,21 @@ def build_world(scenario: Scenario) -> World:
         auctions=auctions,
         waterfall=waterfall,
         desk=desk,
-        core=core,
+        margin_method=method,
         log=log,
         recorder=Recorder(),
         makers=makers,
         collateral_chains=np.array(
             [architecture.chain_of(trader) for trader in range(first_maker)]
         ),
+        series_names=tuple(
+            instruments.name(series, scenario.market.underlying)
+            for series in range(len(instruments))
+        ),
         marks=marks,
-        changes=core.changes(marks, 0),
-        requirements=Requirements(nothing, np.zeros((accounts, len(core.points))), nothing),
-        beliefs=Beliefs(marks, nothing, nothing, nothing, nothing),
+        margin=method.prepare(instruments, marks, 0),
+        requirements=Requirements(nothing, nothing, nothing),
+        beliefs=Beliefs(marks, nothing, nothing, nothing, nothing, nothing),
     )
     endow(world)
     # Vaults report their opening balances, as if all had been delivered long ago.

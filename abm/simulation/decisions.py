@@ -28,9 +28,8 @@ def decide(model: OptionsMarket) -> None:
         arriving.setdefault(int(world.arrivals.trader[row]), row)
     model.orders.arrive({a: world.arrivals.draws[row].tolist() for a, row in arriving.items()})
 
-    rng = world.streams.get("agent-order")
     standing = model.standing_agents
-    places = rng.random(len(standing) + int(last - first)).tolist()
+    places = _places(world, "agent-order", len(standing) + int(last - first))
     active: list[tuple[float, mesa.Agent]] = [
         (places[number], standing[number]) for number in model.standing_with_something_to_do()
     ]
@@ -49,8 +48,9 @@ def relay(model: OptionsMarket) -> None:
     They act last, and look ahead to the next step: a message sent in this one and final within a
     few seconds is carried at that second, however long a step is.
     """
-    places = model.world.streams.get("relay-order").random(len(model.relayers)).tolist()
-    model.relay.collect()
+    if not model.relay.collect():
+        return
+    places = _places(model.world, "relay-order", len(model.relayers))
     active = [
         (place, relayer)
         for place, relayer in zip(places, model.relayers, strict=True)
@@ -59,6 +59,11 @@ def relay(model: OptionsMarket) -> None:
     active.sort(key=lambda item: item[0])
     for _, relayer in active:
         relayer.step()
+
+
+def _places(world: World, purpose: str, count: int) -> list[float]:
+    """Draw a place in this step's order for every agent that could act."""
+    return world.streams.uniforms(purpose, str(world.step), count=count)
 
 
 def schedule_top_up(world: World, account: int, liquidation: int, second: int) -> None:

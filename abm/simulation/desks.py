@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from abm.agents import MakerView, Offer, Pending, TraderView
+from abm.margin import unit_initial
 from abm.market import Round
 from abm.simulation.world import Quoted
 from abm.units import MICRO
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from abm.margin import Marks
     from abm.network import Transit
     from abm.simulation.world import World
     from abm.venue import Bid, MassQuote, Order
@@ -33,7 +35,7 @@ class OrderDesk:
         self._world = world
         self._draws: dict[int, Sequence[float]] = {}
         self._unit_margin: NDArray[np.float64] = np.zeros(0)
-        self._unit_step = -1
+        self._unit_marks: Marks | None = None
 
     def arrive(self, draws: dict[int, Sequence[float]]) -> None:
         """Set the uniforms of this step's arrivals, by account."""
@@ -46,7 +48,7 @@ class OrderDesk:
     def view(self, account: int) -> TraderView:
         """Return what a trader sees."""
         world = self._world
-        initial = world.scenario.margin.initial_factor * world.beliefs.maintenance[account]
+        initial = world.beliefs.initial[account]
         return TraderView(
             instruments=world.instruments,
             marks=world.marks,
@@ -57,24 +59,15 @@ class OrderDesk:
         )
 
     def _unit_margins(self) -> NDArray[np.float64]:
-        if self._unit_step != self._world.step:
-            self._unit_margin = unit_margins(self._world)
-            self._unit_step = self._world.step
+        world = self._world
+        if self._unit_marks is not world.marks:
+            self._unit_margin = unit_initial(world.margin, len(world.instruments))
+            self._unit_marks = world.marks
         return self._unit_margin
 
     def queue_order(self, order: Order) -> None:
         """Queue an order."""
         self._world.intents.trading.append(order)
-
-
-def unit_margins(world: World) -> NDArray[np.float64]:
-    """Return the initial requirement of one short contract alone, shape (instruments,)."""
-    rule = world.scenario.margin
-    floor = rule.short_option_minimum * world.marks.price_usd
-    margins: NDArray[np.float64] = rule.initial_factor * np.maximum(
-        world.changes.max(axis=1), floor
-    )
-    return margins
 
 
 class QuoteDesk:
@@ -108,7 +101,7 @@ class QuoteDesk:
         world = self._world
         account = world.makers[maker]
         equity = float(world.beliefs.equity[account])
-        initial = world.scenario.margin.initial_factor * world.beliefs.maintenance[account]
+        initial = world.beliefs.initial[account]
         calm = world.scenario.market.volatility.base
         return MakerView(
             marks=world.marks,
@@ -140,8 +133,8 @@ class RelayDesk:
         self._world = world
         self._ready: dict[str, dict[int, Pending]] = {}
 
-    def collect(self) -> None:
-        """Look once for what becomes ready before the next step."""
+    def collect(self) -> bool:
+        """Look once for what becomes ready before the next step; return whether there is any."""
         world = self._world
         before = world.now + world.scenario.clock.step_seconds
         self._ready = {}
@@ -149,6 +142,7 @@ class RelayDesk:
             if ready := world.transport.ready(name, before):
                 gas = world.transport.gas_usd(channel.destination)
                 self._ready[name] = {item.message.id: self._offer(item, gas) for item in ready}
+        return bool(self._ready)
 
     def _offer(self, transit: Transit, gas_usd: float) -> Pending:
         fee = self._world.transport.fee_offered(transit, self._world.now)
@@ -167,8 +161,10 @@ class RelayDesk:
         ]
 
     def is_down(self, relayer: int) -> bool:
-        """Return whether a relayer is in an outage."""
+        """Return whether a relayer is in an outage or has stopped."""
         now = self._world.now
+        if float(self._world.relayers.exit_rank[relayer]) < self._world.relayers_gone:
+            return True
         return any(start <= now < end for start, end in self._world.relayers.outages[relayer])
 
     def capacity(self) -> int:
@@ -236,7 +232,7 @@ class AuctionDesk:
     def is_active(self, liquidator: int) -> bool:
         """Return whether a liquidator has not stopped."""
         world = self._world
-        return float(world.liquidators.exit_rank[liquidator]) >= world.exit_fraction
+        return float(world.liquidators.exit_rank[liquidator]) >= world.liquidators_gone
 
     def offers(self, liquidator: int) -> list[Offer]:
         """Return the open auctions on a liquidator's chain, none while it is halted."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from abm.agents import DRAWS_PER_ARRIVAL, TraderView, choose_orders
-from abm.simulation.desks import unit_margins
+from abm.margin import unit_initial
 from abm.simulation.population import trader_rule
 from abm.simulation.revaluation import revalue
 from abm.units import MICRO
@@ -60,7 +60,7 @@ def open_positions(world: World) -> None:
     revalue(world)
     rng = world.streams.get("opening")
     draws = rng.random((len(world.traders), DRAWS_PER_ARRIVAL + 1))
-    unit = unit_margins(world)
+    unit = unit_initial(world.margin, len(world.instruments))
     mean = world.scenario.venue.opening_utilisation
     for trader in range(len(world.traders)):
         rule = trader_rule(world.scenario, world.traders, trader)

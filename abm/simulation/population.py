@@ -154,10 +154,11 @@ def draw_liquidators(scenario: Scenario, streams: Streams) -> LiquidatorPopulati
 
 @dataclass(frozen=True)
 class RelayerPopulation:
-    """Relayers: the channels each serves, and its outages as (start, end) seconds."""
+    """Relayers: channels each serves, outages as (start, end) seconds, rank that exits go by."""
 
     channels: tuple[tuple[str, ...], ...]
     outages: tuple[tuple[tuple[int, int], ...], ...]
+    exit_rank: NDArray[np.float64]
 
 
 def draw_relayers(scenario: Scenario, streams: Streams) -> RelayerPopulation:
@@ -181,4 +182,5 @@ def draw_relayers(scenario: Scenario, streams: Streams) -> RelayerPopulation:
                 for start, length in zip(starts, lengths, strict=True)
             )
         )
-    return RelayerPopulation(tuple(served), tuple(outages))
+    ranks = streams.get("relayer-exits").permutation(rule.count) / rule.count
+    return RelayerPopulation(tuple(served), tuple(outages), ranks)

@@ -9,6 +9,7 @@ from abm.margin import (
     counted_value,
     mark_instruments,
     option_values,
+    renewed,
     token_prices,
     total_value,
 )
@@ -50,7 +51,7 @@ def mark(world: World) -> None:
     if published is world.marked_round and not due and not expired:
         return
     world.marks = believed_marks(world)
-    world.changes = world.core.changes(world.marks, world.now)
+    world.margin = world.margin_method.prepare(world.instruments, world.marks, world.now)
     world.marked_round = published
     world.marked_second = world.now
 
@@ -60,11 +61,9 @@ def revalue(world: World) -> None:
     scenario = world.scenario
     touched = world.positions.take_touched()
     if world.revalued_marks is world.marks:
-        world.requirements = world.core.renewed(
-            world.requirements, world.positions, touched, world.marks, world.changes
-        )
+        world.requirements = renewed(world.requirements, world.margin, world.positions, touched)
     else:
-        world.requirements = world.core.requirements(world.positions, world.marks, world.changes)
+        world.requirements = world.margin.requirements(world.positions.sparse())
         world.revalued_marks = world.marks
     tokens = list(scenario.tokens.values())
     claims = world.architecture.claims
@@ -82,6 +81,7 @@ def revalue(world: World) -> None:
         equity=own + counted,
         equity_before_haircuts=own + claim_usd,
         maintenance=world.requirements.maintenance,
+        initial=world.requirements.initial,
         claim_usd=claim_usd,
     )
 

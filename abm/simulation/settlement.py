@@ -39,23 +39,17 @@ def _settle_order(world: World, order: Order) -> None:
     if not world.marks.alive[instrument] or world.desk.is_open(account):
         return
     signed = order.side * order.lots
-    row = world.positions.row(account)
-    short = -int(np.minimum(row, 0).sum())
-    before, after = int(row[instrument]), int(row[instrument]) + signed
-    short_after = short - max(-before, 0) + max(-after, 0)
-    change = world.changes[instrument]
-    required = world.core.initial_after(
-        world.requirements.profit[account], float(short_after), world.marks, change, signed
-    )
+    # As it is now: a second order of the same step is checked against what the first one left.
+    row = world.positions.row(account).copy()
+    row[instrument] += signed
+    required = world.margin.initial(row)
     premium = order.limit_ticks * world.exchange.tick_usd
     equity = float(world.beliefs.equity[account]) + signed * (
         float(world.marks.value[instrument]) - premium
     )
     if equity < required:
         return
-    traded = world.exchange.submit(order, world.marks.price_usd)
-    # A second order of the same step is checked against what the first one left.
-    world.requirements.profit[account] += order.side * traded * change
+    world.exchange.submit(order, world.marks.price_usd)
 
 
 def expire_series(world: World) -> None:

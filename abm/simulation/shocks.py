@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from abm.scenario.shocks import ChainHalt, ChannelHalt, GasSpike, LiquidatorExit, TimedShock
+from abm.scenario.shocks import (
+    ChainHalt,
+    ChannelHalt,
+    GasSpike,
+    LiquidatorExit,
+    RelayerExit,
+    TimedShock,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from abm.scenario.shocks import Shock
     from abm.simulation.world import World
 
 
@@ -31,6 +39,7 @@ ON_START: dict[type[TimedShock], Callable[[World, Any], None]] = {
     ChainHalt: _halt_chains,
     GasSpike: _nothing,
     LiquidatorExit: _nothing,
+    RelayerExit: _nothing,
 }
 
 
@@ -50,5 +59,10 @@ def apply_shocks(world: World) -> None:
             if isinstance(shock, GasSpike) and name in shock.chains:
                 factor *= shock.factor
         state.gas_multiple = float(world.path.gas[name][world.step]) * factor
-    exits = [shock.fraction for shock in active if isinstance(shock, LiquidatorExit)]
-    world.exit_fraction = max(exits, default=0.0)
+    world.liquidators_gone = _gone(active, LiquidatorExit)
+    world.relayers_gone = _gone(active, RelayerExit)
+
+
+def _gone(active: list[Shock], kind: type[LiquidatorExit | RelayerExit]) -> float:
+    """Return the largest share that the active exits of one kind take away."""
+    return max((shock.fraction for shock in active if isinstance(shock, kind)), default=0.0)

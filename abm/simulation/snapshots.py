@@ -43,7 +43,7 @@ def record_step(world: World) -> None:
         int(quoted.sum()) + world.exchange.resting_lots,
         int(np.count_nonzero(quoted)),
         spread_volatility(world),
-        int(world.positions.open_interest().sum()),
+        world.positions.contracts_open(),
         bad_debt,
         shortfall,
         bad_debt + shortfall,
@@ -56,7 +56,7 @@ def record_step(world: World) -> None:
         world.recorder.add(
             "trades",
             now,
-            world.instruments.name(trade.instrument, world.scenario.market.underlying),
+            world.series_names[trade.instrument],
             trade.buyer,
             trade.seller,
             trade.lots,
@@ -97,7 +97,7 @@ def _record_chains(world: World) -> None:
             world.ledger.balance(world.holders.liquidator + liquidator, world.cash.token)
             for liquidator, chain in enumerate(world.liquidators.chains)
             if chain == name
-            and float(world.liquidators.exit_rank[liquidator]) >= world.exit_fraction
+            and float(world.liquidators.exit_rank[liquidator]) >= world.liquidators_gone
         ]
         world.recorder.add(
             "chains",

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from abm.collateral import Architecture
     from abm.ledger import CashBook, Holders, TokenLedger
-    from abm.margin import MarginCore, Marks, PositionTable, Requirements
+    from abm.margin import MarginMethod, Marks, PositionTable, PreparedMargin, Requirements
     from abm.market import InstrumentTable, PriceBoard, Round
     from abm.network import ChainGraph, Transport
     from abm.randomness import Streams
@@ -103,14 +103,15 @@ class World:
     auctions: AuctionHouse
     waterfall: Waterfall
     desk: LiquidationDesk
-    core: MarginCore
+    margin_method: MarginMethod
     log: EventLog
     recorder: Recorder
     makers: tuple[int, ...]
     collateral_chains: NDArray[np.str_]
+    series_names: tuple[str, ...]
 
     marks: Marks
-    changes: NDArray[np.float64]
+    margin: PreparedMargin
     requirements: Requirements
     beliefs: Beliefs
 
@@ -123,7 +124,8 @@ class World:
     resales: list[Resale] = field(default_factory=list)
     later_count: int = 0
     started_shocks: dict[str, int] = field(default_factory=dict)
-    exit_fraction: float = 0.0
+    liquidators_gone: float = 0.0
+    relayers_gone: float = 0.0
     published_history: list[float] = field(default_factory=list)
     quoted: dict[int, Quoted] = field(default_factory=dict)
     trades_recorded: int = 0

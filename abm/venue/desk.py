@@ -42,8 +42,8 @@ class Beliefs:
         Cash, positions and counted collateral, in dollars.
     equity_before_haircuts : ndarray, shape (accounts,)
         The same with all claimed collateral counted in full.
-    maintenance : ndarray, shape (accounts,)
-        Requirement in dollars.
+    maintenance, initial : ndarray, shape (accounts,)
+        Requirements in dollars.
     claim_usd : ndarray, shape (accounts,)
         Claimed collateral before haircuts, in dollars.
     """
@@ -52,6 +52,7 @@ class Beliefs:
     equity: NDArray[np.float64]
     equity_before_haircuts: NDArray[np.float64]
     maintenance: NDArray[np.float64]
+    initial: NDArray[np.float64]
     claim_usd: NDArray[np.float64]
 
 
@@ -291,10 +292,8 @@ class LiquidationDesk:
         account, marks = liquidation.account, beliefs.marks
         trades = len(self._exchange.trades)
         patience = now - liquidation.closing_second >= self._rule.take_over_seconds
-        row = self._exchange.positions.row(account)
         flat = True
-        for instrument in np.flatnonzero(row).tolist():
-            held = int(row[instrument])
+        for instrument, held in self._exchange.positions.held(account):
             side = Side.SELL if held > 0 else Side.BUY
             left = abs(held)
             if self._exchange.offers(side.opposite, instrument):

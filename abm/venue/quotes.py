@@ -121,9 +121,9 @@ class QuoteBoard:
         if taken == available:
             ranked = self.ranked(side, instrument)
             ranked[:] = [entry for entry in ranked if entry[2:] != (maker, level)]
-            self._best[side][maker, instrument] = _best_of_ladder(
-                side, self.ticks[side][instrument, maker], lots[instrument, maker]
-            )
+            nothing = NO_BID if side is Side.BUY else NO_ASK
+            rest = (-side * price for price, _, other, _ in ranked if other == maker)
+            self._best[side][maker, instrument] = next(rest, nothing)
         return taken
 
     def replace(self, maker: int, quote: MassQuote, sequence: int) -> None:

@@ -107,7 +107,7 @@ def test_the_page_of_a_run_without_shocks_has_one_column(results_of: ResultsOf) 
 
 def test_the_page_names_run_seed_scenario_and_versions(page: Page, crash: RunResults) -> None:
     card = page.inside("code")
-    assert card[:3] == [crash.manifest.run_id, "27", crash.manifest.fingerprint]
+    assert card[:3] == [crash.manifest.run_id, "13", crash.manifest.fingerprint]
     assert f"numpy {crash.manifest.versions['numpy']}" in card[3]
 
 

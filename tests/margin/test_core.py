@@ -12,15 +12,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from abm.margin import (
-    MarginCore,
+    METHODS,
     Marks,
+    PortfolioMethod,
     PositionTable,
+    PreparedMargin,
     Requirements,
+    SpanMethod,
     mark_instruments,
     option_values,
+    renewed,
     span_points,
     stress_changes,
+    unit_initial,
 )
+from abm.margin.span_method import PreparedSpan
 from abm.market import InstrumentTable, implied_volatility
 from abm.scenario.market import StressGrid, Volatility
 
@@ -31,8 +37,8 @@ if TYPE_CHECKING:
 
 DAY = 86_400
 YEAR = 31_536_000
-FLAT = Volatility(base=0.8, term_power=0.0, skew=0.0, curvature=0.0)
-SMILE = Volatility(base=0.8, term_power=0.2, skew=-0.1, curvature=0.05)
+FLAT = Volatility(base=0.8, term_power=0.0, smile_curvature=0.0)
+SMILE = Volatility(base=0.8, term_power=0.2, smile_correlation=-0.2, smile_curvature=1.0)
 GRID = StressGrid(
     price_scan_range=0.2,
     volatility_scan_range=0.3,
@@ -55,14 +61,11 @@ def plain_marks(values: list[float], price: float = 100.0) -> Marks:
     return Marks(price, np.array(values), nothing, nothing, nothing, nothing == 0)
 
 
-def core() -> MarginCore:
-    return MarginCore(SERIES, GRID, span_points(GRID))
-
-
 def requirements(
     book: PositionTable, changes: NDArray[np.float64] = CHANGES, price: float = 100.0
 ) -> Requirements:
-    return core().requirements(book, plain_marks([10.0] * len(changes), price), changes)
+    marks = plain_marks([10.0] * len(changes), price)
+    return PreparedSpan(GRID, marks, changes).requirements(book.sparse())
 
 
 def maintenance(
@@ -80,8 +83,8 @@ def test_a_requirement_is_the_worst_loss_over_the_grid(make_book: BookMaker) -> 
     # Long 2 of the first and short 1 of the second: 2 * (-5, 0, 4) - (3, 1, -2) = (-13, -1, 10).
     # Short 2 of the first: (10, 0, -8).
     found = requirements(make_book([[2, -1], [-2, 0]]))
-    np.testing.assert_allclose(found.profit[:2], [[-13.0, -1.0, 10.0], [10.0, 0.0, -8.0]])
     np.testing.assert_allclose(found.maintenance[:2], [13.0, 8.0])
+    np.testing.assert_allclose(found.initial[:2], [1.5 * 13.0, 1.5 * 8.0])
 
 
 def test_every_short_contract_costs_at_least_the_minimum(make_book: BookMaker) -> None:
@@ -98,7 +101,7 @@ def test_an_account_without_positions_needs_exactly_nothing(make_book: BookMaker
     found = requirements(make_book([[0, 0], [4, -4]]))
     assert found.maintenance[0] == 0.0
     assert found.position_value[0] == 0.0
-    assert not found.profit[0].any()
+    assert found.initial[0] == 0.0
 
 
 def test_an_empty_market_needs_nothing() -> None:
@@ -109,7 +112,7 @@ def test_an_empty_market_needs_nothing() -> None:
 
 def test_positions_are_worth_their_marks(make_book: BookMaker) -> None:
     book = make_book([[2, -3]])
-    found = core().requirements(book, plain_marks([10.0, 4.0]), CHANGES)
+    found = PreparedSpan(GRID, plain_marks([10.0, 4.0]), CHANGES).requirements(book.sparse())
     # 2 * 10 - 3 * 4, and the other side.
     np.testing.assert_allclose(found.position_value, [8.0, -8.0])
 
@@ -183,28 +186,6 @@ def test_no_loss_of_the_grid_exceeds_the_requirement(
     assert (losses.max(axis=1) <= needed + 1e-9).all()
 
 
-@given(
-    held=st.lists(st.integers(-9, 9), min_size=3, max_size=3),
-    changes=STRESS,
-    series=st.integers(0, 2),
-    lots=st.integers(-9, 9),
-)
-@settings(deadline=None, max_examples=60)
-def test_the_initial_requirement_after_a_trade_is_that_of_the_whole_new_portfolio(
-    make_book: BookMaker,
-    held: list[int],
-    changes: NDArray[np.float64],
-    series: int,
-    lots: int,
-) -> None:
-    traded = list(held)
-    traded[series] += lots
-    shorts = -sum(min(contracts, 0) for contracts in traded)
-    before = np.array(held) @ changes
-    found = core().initial_after(before, float(shorts), plain_marks([0.0]), changes[series], lots)
-    assert found == pytest.approx(1.5 * maintenance(make_book, [traded], changes)[0], abs=1e-9)
-
-
 # --- marks
 
 
@@ -274,8 +255,9 @@ def test_a_short_call_needs_its_worst_loss_over_the_points_of_span(make_book: Bo
         for far in (3, -3)
     ]
     marks = mark_instruments(SERIES, 100.0, 0.8, 0, FLAT)
-    margin = core()
-    found = margin.requirements(make_book([[0, 0, -1, 0]]), marks, margin.changes(marks, 0))
+    found = (
+        SpanMethod(GRID).prepare(SERIES, marks, 0).requirements(make_book([[0, 0, -1, 0]]).sparse())
+    )
     assert found.maintenance[0] == pytest.approx(max(losses))
     # Long, it can lose at most its value; the other side of the book is the long call.
     assert found.maintenance[1] == pytest.approx(-min(losses))
@@ -306,36 +288,109 @@ TRADES = st.lists(
 )
 
 
-@given(TRADES)
-@settings(deadline=None, max_examples=60)
+@pytest.mark.parametrize("name", METHODS)
+@given(trades=TRADES)
+@settings(deadline=None, max_examples=40)
 def test_renewing_the_accounts_that_traded_is_a_whole_pass_to_the_last_bit(
-    trades: list[tuple[int, int, int, int, bool]],
+    name: str, trades: list[tuple[int, int, int, int, bool]]
 ) -> None:
-    book, margin = PositionTable(6, 4), core()
-    marks = mark_instruments(SERIES, 100.0, 0.8, 0, SMILE)
-    changes = margin.changes(marks, 0)
-    found = margin.requirements(book, marks, changes)
+    book = PositionTable(6, 4)
+    prepared = prepare(name)
+    found = prepared.requirements(book.sparse())
     for buyer, seller, series, lots, is_looked_at in trades:
         book.trade(buyer, seller, series, lots)
         if is_looked_at:
-            found = margin.renewed(found, book, book.take_touched(), marks, changes)
-            whole = margin.requirements(book, marks, changes)
+            found = renewed(found, prepared, book, book.take_touched())
+            whole = prepared.requirements(book.sparse())
             np.testing.assert_array_equal(found.position_value, whole.position_value)
-            np.testing.assert_array_equal(found.profit, whole.profit)
             np.testing.assert_array_equal(found.maintenance, whole.maintenance)
+            np.testing.assert_array_equal(found.initial, whole.initial)
     book.take_touched()
     assert book.take_touched().tolist() == []
 
 
-def test_a_renewal_leaves_what_it_was_given_as_it_was(make_book: BookMaker) -> None:
-    book, margin = make_book([[1, 0, 0, 0]]), core()
+def prepare(name: str) -> PreparedMargin:
+    """Return a method at a price of 100."""
     marks = mark_instruments(SERIES, 100.0, 0.8, 0, SMILE)
-    changes = margin.changes(marks, 0)
-    before = margin.requirements(book, marks, changes)
-    copy = before.profit.copy()
+    return METHODS[name](GRID).prepare(SERIES, marks, 0)
+
+
+def test_a_renewal_leaves_what_it_was_given_as_it_was(make_book: BookMaker) -> None:
+    book, prepared = make_book([[1, 0, 0, 0]]), prepare("span")
+    before = prepared.requirements(book.sparse())
+    copy = before.maintenance.copy()
     book.take_touched()
     book.trade(0, 1, 2, 5)
     assert book.take_touched().tolist() == [0, 1]
-    after = margin.renewed(before, book, np.array([0, 1]), marks, changes)
-    np.testing.assert_array_equal(before.profit, copy)
-    assert not np.array_equal(after.profit, copy)
+    after = renewed(before, prepared, book, np.array([0, 1]))
+    np.testing.assert_array_equal(before.maintenance, copy)
+    assert not np.array_equal(after.maintenance, copy)
+
+
+# --- every method
+
+
+HELD = st.lists(st.integers(-9, 9), min_size=4, max_size=4)
+
+
+@pytest.mark.parametrize("name", METHODS)
+@given(held=HELD)
+@settings(deadline=None, max_examples=40)
+def test_the_initial_requirement_of_a_row_is_that_of_the_whole_pass(
+    make_book: BookMaker, name: str, held: list[int]
+) -> None:
+    prepared = prepare(name)
+    whole = prepared.requirements(make_book([held]).sparse()).initial[0]
+    assert prepared.initial(np.array(held)) == pytest.approx(whole, abs=1e-9)
+
+
+@pytest.mark.parametrize("name", METHODS)
+@given(held=HELD)
+@settings(deadline=None, max_examples=40)
+def test_initial_is_at_least_maintenance_and_maintenance_at_least_nothing(
+    make_book: BookMaker, name: str, held: list[int]
+) -> None:
+    found = prepare(name).requirements(make_book([held]).sparse())
+    assert (found.maintenance >= 0).all()
+    assert (found.initial >= found.maintenance - 1e-9).all()
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_nothing_held_needs_exactly_nothing(make_book: BookMaker, name: str) -> None:
+    found = prepare(name).requirements(make_book([[0, 0, 0, 0], [1, 0, 0, 0]]).sparse())
+    assert (found.position_value[0], found.maintenance[0], found.initial[0]) == (0.0, 0.0, 0.0)
+    assert len(prepare(name).requirements(PositionTable(0, 4).sparse()).initial) == 0
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_short_option_needs_something_in_every_series(name: str) -> None:
+    needed = unit_initial(prepare(name), len(SERIES))
+    assert needed.shape == (4,)
+    assert (needed > 1.0).all()
+
+
+def test_a_whole_market_in_blocks_is_each_account_alone() -> None:
+    # More accounts than a block of the pass has, and a last block that is not full.
+    book = PositionTable(10_001, 4)
+    rng = np.random.default_rng(1)
+    for buyer, seller, series, lots in zip(
+        rng.integers(0, 10_001, 3_000).tolist(),
+        rng.integers(0, 10_001, 3_000).tolist(),
+        rng.integers(0, 4, 3_000).tolist(),
+        rng.integers(1, 9, 3_000).tolist(),
+        strict=True,
+    ):
+        book.trade(buyer, seller, series, lots)
+    prepared = prepare("span")
+    found = prepared.requirements(book.sparse())
+    for account in (0, 4_095, 4_096, 8_191, 8_192, 10_000, *rng.integers(0, 10_001, 50).tolist()):
+        assert found.initial[account] == pytest.approx(prepared.initial(book.row(account)))
+
+
+def test_the_portfolio_methods_ranges_are_those_of_the_scenario() -> None:
+    parameters = PortfolioMethod(GRID).parameters
+    spots = [point.spot for point in parameters.points if point.damping == 1.0]
+    assert max(spots) == pytest.approx(1.2)
+    assert min(spots) == pytest.approx(0.8)
+    assert parameters.volatility_range_up == 0.3
+    assert len(parameters.points) == 31

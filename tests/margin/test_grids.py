@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from abm.margin import GRIDS, scan_risk, span_points, span_total
+from abm.margin import scan_risk, span_points, span_total
 from abm.scenario.market import StressGrid
 
 GRID = StressGrid(
@@ -45,11 +45,6 @@ def test_every_point_has_a_price_and_a_volatility_above_zero(
     # The extreme rise is never cut; the extreme fall is, at 1 % of the price.
     assert points.price_factor[14] == pytest.approx(1 + extreme * price)
     assert points.price_factor[15] == pytest.approx(max(1 - extreme * price, 0.01))
-
-
-def test_the_grid_is_found_by_the_name_that_scenarios_use() -> None:
-    assert set(GRIDS) == {"span"}
-    np.testing.assert_array_equal(GRIDS["span"](GRID).cover, span_points(GRID).cover)
 
 
 def test_scan_risk_is_the_worst_loss_and_a_gain_everywhere_needs_nothing() -> None:

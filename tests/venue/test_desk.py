@@ -120,7 +120,7 @@ class Office:
         alive = np.ones(2, dtype=np.bool_)
         marks = Marks(100.0, flat, flat * 0, flat * 0, flat * 0, alive)
         equity, claim = np.array(self.equity), np.array(self.claim)
-        return Beliefs(marks, equity, equity, np.full(6, 100.0), claim)
+        return Beliefs(marks, equity, equity, np.full(6, 100.0), np.full(6, 130.0), claim)
 
     def step(self, now: int) -> list[CallArrived]:
         """Take one step as a run does: events, finished auctions, breaches, progress."""

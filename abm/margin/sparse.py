@@ -1,0 +1,54 @@
+"""Sparse matrices from arrays that are known to be right."""
+
+from __future__ import annotations
+
+import copy
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.sparse import csr_array
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def assembled(
+    data: NDArray[np.float64],
+    indices: NDArray[np.integer[Any]],
+    indptr: NDArray[np.integer[Any]],
+    columns: int,
+) -> csr_array:
+    """Return a matrix of these arrays as they are.
+
+    SciPy's own constructor checks and converts them, which takes longer than a product of a small
+    matrix.
+
+    Parameters
+    ----------
+    data : ndarray, shape (entries,)
+        Values, row by row.
+    indices : ndarray of int, shape (entries,)
+        Column of each, below ``columns``.
+    indptr : ndarray of int, shape (rows + 1,)
+        First entry of each row, and the number of all.
+    columns : int
+        Width of the matrix.
+    """
+    # Of type Any: the type stubs know index arrays of 32 bits alone.
+    matrix: Any = copy.copy(_empty(len(indptr) - 1, columns))
+    matrix.data, matrix.indices, matrix.indptr = data, indices, indptr
+    result: csr_array = matrix
+    return result
+
+
+@lru_cache(maxsize=1_024)
+def _empty(rows: int, columns: int) -> csr_array:
+    return csr_array((rows, columns), dtype=np.float64)
+
+
+def row_block(matrix: csr_array, first: int, last: int) -> csr_array:
+    """Return the rows from ``first`` to before ``last``, on the matrix's own data."""
+    start, stop = int(matrix.indptr[first]), int(matrix.indptr[last])
+    indptr = matrix.indptr[first : last + 1] - start
+    return assembled(matrix.data[start:stop], matrix.indices[start:stop], indptr, matrix.shape[1])

@@ -1,0 +1,75 @@
+"""Standard margin as a method of the simulator: per position, with an expiry's maximum loss."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from abm.margin.core import Marks, Requirements, one_row
+from abm.margin.standard import OptionTable, StandardParameters, standard_margin
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from scipy.sparse import csr_array
+
+    from abm.market.instruments import InstrumentTable
+    from abm.scenario.market import StressGrid
+
+
+class StandardMethod:
+    """`abm.margin.standard_margin` with the parameters of its source.
+
+    Parameters
+    ----------
+    grid : abm.scenario.market.StressGrid
+        Not read: the method has no ranges, its charges are fractions of the spot.
+    """
+
+    def __init__(self, grid: StressGrid) -> None:  # noqa: ARG002 - all methods are made alike
+        self.parameters = StandardParameters()
+
+    def prepare(self, instruments: InstrumentTable, marks: Marks, now: int) -> PreparedStandard:  # noqa: ARG002
+        """Gather what the charges are fractions of."""
+        expiries, place = np.unique(instruments.expiry_second, return_inverse=True)
+        table = OptionTable(
+            expiry=place.ravel(),
+            forward=np.full(len(expiries), marks.price_usd),
+            strike=instruments.strike_usd,
+            value=marks.value,
+            is_call=instruments.is_call,
+        )
+        return PreparedStandard(marks, table, self.parameters)
+
+
+@dataclass(frozen=True)
+class PreparedStandard:
+    """Standard margin at one set of marks."""
+
+    marks: Marks
+    table: OptionTable
+    parameters: StandardParameters
+
+    def requirements(self, positions: csr_array) -> Requirements:
+        """Return values and requirements of accounts.
+
+        The method gives long options no credit, so their value is required along with what shorts
+        are charged.
+
+        Parameters
+        ----------
+        positions : csr_array of float64, shape (accounts, instruments)
+            Contracts, short below 0.
+        """
+        value = positions @ self.marks.value
+        left = standard_margin(self.table, positions, self.marks.price_usd, self.parameters)
+        return Requirements(
+            value,
+            np.maximum(value - left.maintenance, 0.0),
+            np.maximum(value - left.initial, 0.0),
+        )
+
+    def initial(self, lots: NDArray[np.int64]) -> float:
+        """Return the initial requirement of one account, in dollars, from its row of contracts."""
+        return float(self.requirements(one_row(lots)).initial[0])
