@@ -271,7 +271,8 @@ def _add_channel(
         marker={"size": 9, "color": colour, "symbol": "x" if halted_hours else "circle"},
         text=[f"halted {format_duration(halted_hours * SECONDS_PER_HOUR)}" if halted_hours else ""],
         textfont={"color": RED, "size": 12},
-        textposition="middle right",
+        # Away from the arrow and from the other direction's.
+        textposition=("top" if shift_y > 0 else "bottom") + (" right" if shift_x > 0 else " left"),
         hovertext=[text],
         hoverinfo="text",
         showlegend=False,
@@ -352,8 +353,11 @@ def message_delay(results: RunResults) -> Figure:
         )
     waiting = messages.filter(pl.col("fate") != "delivered")
     _mark_shocks(results, plot)
-    plot.update_layout(**{**LAYOUT, "hovermode": "closest"}, height=430)
-    plot.update_yaxes(title_text="minutes from sending to delivery", type="log")
+    # Eight channels need two lines of legend on a laptop, more on a phone.
+    roomy = {"hovermode": "closest", "margin": {**LAYOUT["margin"], "t": 70}}
+    plot.update_layout(**{**LAYOUT, **roomy}, height=470)
+    plot.update_layout(legend={"y": 1.02, "yanchor": "bottom"})
+    plot.update_yaxes(title_text="minutes from sending to delivery", type="log", dtick=1)
     plot.update_xaxes(title_text="time of sending, UTC")
     caption = (
         "Every message that was delivered, by the time it was sent, duplicates left out. Messages "
