@@ -8,6 +8,7 @@ method is one file and one line in `abm.margin.METHODS`.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -189,8 +190,12 @@ def renewed(
 
 def unit_initial(prepared: PreparedMargin, instruments: int) -> NDArray[np.float64]:
     """Return the initial requirement of one short contract of each series alone, in dollars."""
-    one_of_each = csr_array(-np.eye(instruments))
-    return prepared.requirements(one_of_each).initial
+    return prepared.requirements(_one_short_of_each(instruments)).initial
+
+
+@lru_cache(maxsize=8)
+def _one_short_of_each(instruments: int) -> csr_array:
+    return csr_array(-np.eye(instruments))
 
 
 def one_row(lots: NDArray[np.int64]) -> csr_array:

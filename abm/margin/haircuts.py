@@ -166,10 +166,9 @@ def age_factor(
     check_number("free_seconds", free_seconds, least=0.0)
     check_number("refused_seconds", refused_seconds, least=free_seconds)
     length = refused_seconds - free_seconds
-    late = np.maximum(age - free_seconds, 0.0)
     if length == 0:
-        return np.where(late > 0, 0.0, 1.0)
-    share: NDArray[np.float64] = np.maximum(1.0 - late / length, 0.0)
+        return np.where(age > free_seconds, 0.0, 1.0)
+    share: NDArray[np.float64] = 1.0 - np.clip(age - free_seconds, 0.0, length) / length
     return share
 
 

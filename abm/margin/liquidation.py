@@ -239,7 +239,7 @@ def insolvent_payment(
     left, value = _margins(maintenance_left, mark_to_market)
     elapsed = _alike(left, "elapsed_seconds", elapsed_seconds, least=0.0)
     check_number("length_seconds", length_seconds, least=0.0)
-    share = np.minimum(elapsed / length_seconds, 1.0) if length_seconds > 0 else 1.0
+    share = np.minimum(elapsed, length_seconds) / length_seconds if length_seconds > 0 else 1.0
     owed, missing = np.maximum(-value, 0.0), np.maximum(-left, 0.0)
     return np.asarray(owed + share * (missing - owed))
 

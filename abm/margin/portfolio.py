@@ -149,6 +149,10 @@ def portfolio_margin(
 ) -> PortfolioMargin:
     """Return maintenance and initial margin of all accounts on one underlying.
 
+    Merging two portfolios never needs more than the two alone but for the skew points: these charge
+    gains like losses, and a merger gains what the static discount took from long options alone.
+    Without skew points, or without the discount, it never does.
+
     Parameters
     ----------
     market : PortfolioMarket

@@ -112,6 +112,10 @@ def standard_margin(
     For every expiry the smaller loss counts of two: all shorts charged alone, and the worst payoff
     at expiry over prices of 0 and of every strike, with a further charge for net short calls.
 
+    Merging two portfolios can need more than the two alone: one of two bounds is taken for all of
+    an expiry, so that each portfolio may have taken the other one. Either bound alone never does,
+    and the sum of all shorts charged alone bounds any merger.
+
     Parameters
     ----------
     table : OptionTable

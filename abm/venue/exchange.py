@@ -8,7 +8,7 @@ import numpy as np
 
 from abm.units import MICRO
 from abm.venue.book import OrderBook, Resting
-from abm.venue.orders import Lifetime, Order, Side, Trade, TradeKind
+from abm.venue.orders import SIDES, Lifetime, Order, Side, Trade, TradeKind
 from abm.venue.quotes import NO_ASK, NO_BID, MassQuote, QuoteBoard
 
 if TYPE_CHECKING:
@@ -112,8 +112,8 @@ class Exchange:
         self.quotes.withdraw(maker)
         account = self._makers[maker]
         crossed = False
-        left = {side: quote.lots(side) for side in Side}
-        for side in Side:
+        left = {side: quote.lots(side) for side in SIDES}
+        for side in SIDES:
             crossing = self._crossing(side, quote)
             if crossing:
                 left[side] = left[side].copy()
@@ -238,7 +238,7 @@ class Exchange:
         for instrument, book in enumerate(self.books):
             if cancelled := book.cancel(account):
                 self.resting_lots -= cancelled
-                for side in Side:
+                for side in SIDES:
                     self._refresh(side, instrument)
 
     def expire(self, instruments: NDArray[np.int64], payoff_micro: NDArray[np.int64]) -> None:
@@ -258,5 +258,5 @@ class Exchange:
         for instrument in instruments.tolist():
             self.resting_lots -= sum(self.books[instrument].lots.values())
             self.books[instrument] = OrderBook()
-            for side in Side:
+            for side in SIDES:
                 self._refresh(side, instrument)

@@ -18,6 +18,10 @@ class Side(IntEnum):
         return Side.SELL if self is Side.BUY else Side.BUY
 
 
+SIDES = (Side.BUY, Side.SELL)
+"""Both, as a tuple: iterating over an enumeration takes a microsecond."""
+
+
 class Lifetime(StrEnum):
     """What happens to the part of an order that does not trade at once."""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from abm.venue.orders import Side
+from abm.venue.orders import SIDES, Side
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,12 +45,12 @@ class MassQuote:
     @cached_property
     def best(self) -> dict[Side, NDArray[np.int64]]:
         """Best premium of each series on either side; `NO_BID` or `NO_ASK` where there is none."""
-        return {side: _best_of_ladder(side, self.ticks(side), self.lots(side)) for side in Side}
+        return {side: _best_of_ladder(side, self.ticks(side), self.lots(side)) for side in SIDES}
 
     @cached_property
     def total_lots(self) -> dict[Side, int]:
         """Contracts of either side."""
-        return {side: int(self.lots(side).sum()) for side in Side}
+        return {side: int(self.lots(side).sum()) for side in SIDES}
 
 
 class QuoteBoard:
@@ -73,8 +73,8 @@ class QuoteBoard:
 
     def __init__(self, makers: int, instruments: int, levels: int) -> None:
         shape = (instruments, makers, levels)
-        self.ticks = {side: np.zeros(shape, dtype=np.int64) for side in Side}
-        self.lots = {side: np.zeros(shape, dtype=np.int64) for side in Side}
+        self.ticks = {side: np.zeros(shape, dtype=np.int64) for side in SIDES}
+        self.lots = {side: np.zeros(shape, dtype=np.int64) for side in SIDES}
         self.sequence = np.zeros(makers, dtype=np.int64)
         self.traded = np.zeros(makers, dtype=np.bool_)
         self._ranked: dict[tuple[Side, int], list[tuple[int, int, int, int]]] = {}
@@ -83,7 +83,7 @@ class QuoteBoard:
             Side.BUY: np.full((makers, instruments), NO_BID, dtype=np.int64),
             Side.SELL: np.full((makers, instruments), NO_ASK, dtype=np.int64),
         }
-        self._quoted = {side: np.zeros(makers, dtype=np.int64) for side in Side}
+        self._quoted = {side: np.zeros(makers, dtype=np.int64) for side in SIDES}
 
     def ranked(self, side: Side, instrument: int) -> list[tuple[int, int, int, int]]:
         """Return the quotes on a side of a series in the order in which they trade.
@@ -128,7 +128,7 @@ class QuoteBoard:
 
     def replace(self, maker: int, quote: MassQuote, sequence: int) -> None:
         """Replace a maker's ladder."""
-        for side in Side:
+        for side in SIDES:
             self.ticks[side][:, maker] = quote.ticks(side)
             self.lots[side][:, maker] = quote.lots(side)
             self._best[side][maker] = quote.best[side]
@@ -139,7 +139,7 @@ class QuoteBoard:
 
     def withdraw(self, maker: int) -> None:
         """Take a maker's quotes away."""
-        for side in Side:
+        for side in SIDES:
             self.lots[side][:, maker] = 0
             self._best[side][maker] = NO_BID if side is Side.BUY else NO_ASK
             self._quoted[side][maker] = 0
@@ -147,7 +147,7 @@ class QuoteBoard:
 
     def expire(self, instruments: NDArray[np.int64]) -> None:
         """Take the quotes on some series away."""
-        for side in Side:
+        for side in SIDES:
             self._quoted[side] -= self.lots[side][instruments].sum(axis=(0, 2))
             self.lots[side][instruments] = 0
             self._best[side][:, instruments] = NO_BID if side is Side.BUY else NO_ASK
@@ -173,7 +173,9 @@ class QuoteBoard:
 def _best_of_ladder(
     side: Side, ticks: NDArray[np.int64], lots: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """Return the best premium with contracts left; levels are the last axis."""
+    """Return the best premium with contracts left; levels are the last axis, the best first."""
+    if lots[..., 0].all():
+        return ticks[..., 0]
     if side is Side.BUY:
         best: NDArray[np.int64] = np.where(lots > 0, ticks, NO_BID).max(axis=-1)
     else:
