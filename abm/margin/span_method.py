@@ -70,19 +70,23 @@ class PreparedSpan:
         positions : csr_array of float64, shape (accounts, instruments)
             Contracts, short below 0.
         """
-        accounts = positions.shape[0]
+        accounts, series = positions.shape
         value, maintenance = np.empty(accounts), np.empty(accounts)
-        # One product brings the profits at all points and, in its last column, the value.
-        table = np.column_stack([self.changes, self.marks.value])
-        per_short = self.grid.short_option_minimum * self.marks.price_usd
+        # One product brings the profits at all points, the value, and the minimum of the shorts:
+        # short contracts look up a second copy of the table, with what one of them costs at least.
+        minimum = np.zeros(2 * series)
+        minimum[series:] = -self.grid.short_option_minimum * self.marks.price_usd
+        once = np.column_stack([self.changes, self.marks.value])
+        table = np.column_stack([np.concatenate([once, once]), minimum])
         for first in range(0, accounts, BLOCK):
             block = slice(first, min(first + BLOCK, accounts))
             rows = row_block(positions, block.start, block.stop)
+            place = rows.indices + (rows.data < 0).astype(rows.indices.dtype) * series
             # Along rows of 16 numbers NumPy's minimum is slow; along columns it is not.
-            by_point = (rows @ table).T.copy()
-            value[block] = by_point[-1]
-            worst = np.minimum.reduce(by_point[:-1], initial=0.0)
-            maintenance[block] = np.maximum(-worst, per_short * short_contracts(rows)) + 0.0
+            by_point = (assembled(rows.data, place, rows.indptr, 2 * series) @ table).T.copy()
+            worst = np.minimum.reduce(by_point[:-2], initial=0.0)
+            value[block] = by_point[-2]
+            maintenance[block] = np.maximum(-worst, by_point[-1]) + 0.0
         return Requirements(value, maintenance, self.grid.initial_factor * maintenance)
 
     def initial(self, lots: NDArray[np.int64]) -> float:
@@ -92,13 +96,3 @@ class PreparedSpan:
         short = -int(np.minimum(lots[held], 0).sum())
         floor = self.grid.short_option_minimum * self.marks.price_usd * short
         return self.grid.initial_factor * max(-float(profit.min(initial=0.0)), floor)
-
-
-def short_contracts(positions: csr_array) -> NDArray[np.float64]:
-    """Return the number of contracts that each row is short."""
-    shorts = np.maximum(-positions.data, 0.0)
-    columns = positions.shape[1]
-    counts: NDArray[np.float64] = assembled(
-        shorts, positions.indices, positions.indptr, columns
-    ) @ np.ones(columns)
-    return counts

@@ -14,7 +14,8 @@ from scipy.special import ndtr
 
 # Below this total volatility the value is the intrinsic one to the last bit of a float64.
 SMALLEST_TOTAL_VOLATILITY = 1e-12
-NEAR_THE_MONEY = 0.01
+# Below this the subtraction may round, and the quotient is the better way.
+FAR_BELOW = -0.5
 ROOT_TWO_PI = np.sqrt(2.0 * np.pi)
 
 Floats = NDArray[np.float64]
@@ -22,14 +23,11 @@ Floats = NDArray[np.float64]
 
 def log_ratio(price: Floats, strike: Floats) -> Floats:
     """Return ln(price / strike), exact to the last digits also where the two nearly agree."""
-    quotient = np.asarray(price / strike)
-    ratio = np.asarray(np.log(quotient))
-    near = np.abs(quotient - 1.0) < NEAR_THE_MONEY
-    if near.any():
-        # Numbers within a factor of two subtract without rounding (Sterbenz 1974).
-        below = np.broadcast_to(strike, near.shape)[near]
-        ratio[near] = np.log1p((np.broadcast_to(price, near.shape)[near] - below) / below)
-    return ratio
+    # Numbers within a factor of two subtract without rounding (Sterbenz 1974).
+    excess = (price - strike) / strike
+    ratio = np.log1p(excess)
+    far = excess < FAR_BELOW
+    return np.where(far, np.log(price / strike), ratio) if far.any() else np.asarray(ratio)
 
 
 def black_value(
@@ -69,14 +67,13 @@ def black_value(
     forward = np.asarray(forward, dtype=np.float64)
     strike = np.asarray(strike, dtype=np.float64)
     deviation = np.maximum(np.asarray(total_volatility), SMALLEST_TOTAL_VOLATILITY)
-    d1 = log_ratio(forward, strike) / deviation + 0.5 * deviation
-    d2 = d1 - deviation
-    # The sign of the option that is out of the money: a call below the strike, a put above it.
     gap = forward - strike
-    sign = np.where(gap < 0.0, 1.0, -1.0)
-    time_value = np.maximum(sign * (forward * ndtr(sign * d1) - strike * ndtr(sign * d2)), 0.0)
+    # The sign of the option that is out of the money: a call below the strike, a put above it.
+    sign = np.copysign(1.0, -gap)
+    d1 = sign * (log_ratio(forward, strike) / deviation + 0.5 * deviation)
+    time_value = sign * (forward * ndtr(d1) - strike * ndtr(d1 - sign * deviation))
     intrinsic = np.maximum(np.where(is_call, gap, -gap), 0.0)
-    value: Floats = (time_value + intrinsic) * discount
+    value: Floats = (np.maximum(time_value, 0.0) + intrinsic) * discount
     return value
 
 
@@ -285,14 +282,18 @@ def _check(**arguments: ArrayLike) -> None:
     """Check that numbers are finite and above 0."""
     for name, values in arguments.items():
         array = np.asarray(values, dtype=np.float64)
-        _first_bad(name, array, "finite and > 0", np.asarray(np.isfinite(array) & (array > 0)))
+        # Two reductions tell that all is well; they are false where one number is none.
+        if array.size and not (array.min() > 0 and array.max() < np.inf):
+            _first_bad(name, array, "finite and > 0", np.asarray(np.isfinite(array) & (array > 0)))
 
 
 def _check_not_negative(**arguments: ArrayLike) -> None:
     """Check that numbers are finite and at least 0."""
     for name, values in arguments.items():
         array = np.asarray(values, dtype=np.float64)
-        _first_bad(name, array, "finite and >= 0", np.asarray(np.isfinite(array) & (array >= 0)))
+        if array.size and not (array.min() >= 0 and array.max() < np.inf):
+            good = np.asarray(np.isfinite(array) & (array >= 0))
+            _first_bad(name, array, "finite and >= 0", good)
 
 
 def _check_finite(**arguments: ArrayLike) -> None:
