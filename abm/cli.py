@@ -1,4 +1,4 @@
-"""The command line: ``abm run``, ``check``, ``list``, ``schema``, ``report``."""
+"""The command line: run, check, list, schema, report; more in `abm.cli_many`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from abm.cli_many import register
 from abm.errors import AbmError
 
 if TYPE_CHECKING:
@@ -216,6 +217,9 @@ def _replay_command(path: Path, overrides: list[str] | None, seed: int, second: 
     sets = [part for override in overrides or [] for part in ("--set", override)]
     command = shlex.join(["abm", "run", str(path), "--seed", str(seed), *sets])
     return f"to replay the breach at second {second}: {command}"
+
+
+register(app)
 
 
 def main() -> None:

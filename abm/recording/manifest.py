@@ -14,7 +14,7 @@ from abm.scenario.fingerprint import canonical_json, fingerprint, run_id
 if TYPE_CHECKING:
     from abm.scenario.model import Scenario
 
-FORMAT = 1
+FORMAT = 2
 """Raised when the layout of a run's folder or tables changes."""
 
 PACKAGES = ("abm", "mesa", "networkx", "numpy", "scipy", "polars", "pyarrow", "pydantic")

@@ -47,9 +47,9 @@ RULES = {
 }
 
 
-def problems_of(error: ValidationError) -> list[Problem]:
-    """Return every fault of a scenario, each once."""
-    faults = error.errors(include_url=False)
+def problems_of(error: ValidationError, root: type[BaseModel] = Scenario) -> list[Problem]:
+    """Return every fault of a file that a model describes, each once."""
+    faults: list[Fault] = [{**fault, "root": root} for fault in error.errors(include_url=False)]
     places = [fault["loc"] for fault in faults]
     # An array whose items are at fault is said to be short of them: that is no fault of its own.
     return [
@@ -72,7 +72,7 @@ def _problem(fault: Fault) -> Problem:
 
 
 def _unknown_key(key: str, location: Location, fault: Fault) -> Problem:
-    known = _known_keys(fault["loc"][:-1])
+    known = _known_keys(fault["loc"][:-1], fault["root"])
     hint = _nearest(str(location[-1]), known) or f"known here: {', '.join(known)}"
     return Problem(key, "", "unknown key", hint)
 
@@ -158,9 +158,9 @@ def _without_tags(location: tuple[str | int, ...]) -> tuple[str | int, ...]:
     return tuple(part for part in kept if part != "[key]")
 
 
-def _known_keys(location: tuple[str | int, ...]) -> list[str]:
-    """Return the keys that the scenario's models know at a path."""
-    models: list[type[BaseModel]] = [Scenario]
+def _known_keys(location: Location, root: type[BaseModel]) -> list[str]:
+    """Return the keys that a model and those inside it know at a path."""
+    models = [root]
     for part in location:
         found = [model for model in models if part in _kinds(model)]
         for model in models:

@@ -165,10 +165,10 @@ def test_the_folder_of_another_run_is_no_target(
         "",
         "[]",
         "{}",
-        '{"format": 1}',
+        '{"format": 2}',
         '{"format": 2, "run_id": "x"}',
         json.dumps(
-            {"format": 1, "run_id": "x", "fingerprint": "x", "scenario": None}
+            {"format": 2, "run_id": "x", "fingerprint": "x", "scenario": None}
             | {"versions": {}, "platform": "", "tables": {}}
         ),
     ],
@@ -259,7 +259,7 @@ def test_a_folder_without_a_manifest_holds_no_results(copy: Path) -> None:
     assert reason_not_to_read(copy) == "there is no manifest.json; is this the folder of a run?"
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 0}', '{"format": 1, "more": 1}'])
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 0}', '{"format": 2, "more": 1}'])
 def test_a_damaged_manifest_is_named(copy: Path, text: str) -> None:
     (copy / "manifest.json").write_text(text, encoding="utf-8")
     assert reason_not_to_read(copy).startswith("manifest.json cannot be read: ")

@@ -1,0 +1,217 @@
+"""Running a study: shards, resuming after kills, failures, and what the dataset holds."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pytest
+
+from abm.errors import ResultsError
+from abm.recording.schemas import SCHEMAS
+from abm.simulation.run import simulate
+from abm.sweeps import Plan, load_study, plan_study, read_runs, run_study, study_status
+from abm.sweeps.dataset import FAILED, SHARDS, finished_ids
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+FILES = ("runs.parquet", "liquidations.parquet")
+KEEP = 'tables = ["liquidations"]\ncounterfactual = true\n'
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, write_into: Callable[..., Path]) -> Path:
+    """Return the folder of a study that nothing interrupted."""
+    folder = tmp_path_factory.mktemp("whole")
+    run_study(planned(write_into(folder, KEEP)), folder / "out")
+    return folder / "out"
+
+
+def planned(path: Path) -> Plan:
+    return plan_study(load_study(path))
+
+
+def contents(folder: Path) -> list[bytes]:
+    return [(folder / name).read_bytes() for name in FILES]
+
+
+def test_every_run_is_a_row_with_its_factors_and_outcomes(
+    whole: Path, write_study: Callable[..., Path]
+) -> None:
+    runs = read_runs(whole)
+    assert runs["point"].to_list() == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert runs["factor liquidation.grace_seconds"].to_list() == [0, 0, 300, 300] * 2
+    first = next(planned(write_study(KEEP)).runs())
+    actual, without = simulate(first.scenario), simulate(first.scenario.without_shocks())
+    row = runs.row(0, named=True)
+    assert row["run_id"] == first.run_id
+    for name in SCHEMAS["runs"].names:
+        assert row[name] == actual.column("runs", name)[0]
+        assert row[f"without_shocks.{name}"] == without.column("runs", name)[0]
+
+
+def test_a_kept_table_has_the_rows_of_all_runs(whole: Path) -> None:
+    table = pl.read_parquet(whole / "liquidations.parquet")
+    counts = {key[0]: len(part) for key, part in table.group_by("run_id")}
+    runs = read_runs(whole)
+    expected = dict(zip(runs["run_id"], runs["breaches"], strict=True))
+    assert counts == {name: count for name, count in expected.items() if count}
+
+
+def test_few_files_are_left(whole: Path) -> None:
+    assert sorted(path.name for path in whole.rglob("*") if path.is_file()) == sorted(
+        [*FILES, "study.json"]
+    )
+
+
+def test_the_status_counts_runs(whole: Path) -> None:
+    status = study_status(whole)
+    assert (status.planned, status.finished, status.failed, status.left) == (8, 8, 0, 0)
+
+
+@pytest.mark.slow
+def test_two_workers_leave_the_same_bytes_as_one(
+    whole: Path, write_study: Callable[..., Path], tmp_path: Path
+) -> None:
+    told: list[tuple[int, int, int]] = []
+    run_study(
+        planned(write_study(KEEP)),
+        tmp_path / "out",
+        workers=2,
+        progress=lambda *counts: told.append(counts),
+    )
+    assert contents(tmp_path / "out") == contents(whole)
+    assert told == [(done, 0, 8) for done in range(1, 9)]
+
+
+def test_a_study_goes_on_where_it_stood(
+    whole: Path, write_study: Callable[..., Path], tmp_path: Path
+) -> None:
+    plan = planned(write_study(KEEP))
+
+    def stop(finished: int, *_: int) -> None:
+        if finished == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_study(plan, tmp_path / "out", progress=stop)
+    assert len(finished_ids(tmp_path / "out")) == 3
+    told: list[int] = []
+    run_study(plan, tmp_path / "out", progress=lambda finished, *_: told.append(finished))
+    assert told == [4, 5, 6, 7, 8]
+    assert contents(tmp_path / "out") == contents(whole)
+
+
+def test_a_level_that_is_added_later_runs_alone(
+    whole: Path, write_study: Callable[..., Path], tmp_path: Path
+) -> None:
+    half = '[factors."shocks.far_halt.duration_hours"]\nvalues = [0.25]\n'
+    grace = '[factors."liquidation.grace_seconds"]\nvalues = [0, 300]\n'
+    run_study(planned(write_study(KEEP, half + grace)), tmp_path / "out")
+    told: list[int] = []
+    run_study(
+        planned(write_study(KEEP)),
+        tmp_path / "out",
+        progress=lambda finished, *_: told.append(finished),
+    )
+    assert told == [5, 6, 7, 8]
+    assert contents(tmp_path / "out") == contents(whole)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds worker processes in /proc")
+@pytest.mark.parametrize("victim", ["worker", "driver"])
+def test_after_a_kill_the_dataset_is_the_uninterrupted_one(
+    whole: Path, write_study: Callable[..., Path], tmp_path: Path, victim: str
+) -> None:
+    study, out = write_study(KEEP), tmp_path / "out"
+    command = [
+        sys.executable,
+        "-m",
+        "abm",
+        "sweep",
+        str(study),
+        "--workers",
+        "2",
+        "--out",
+        str(out),
+    ]
+    driver = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not (out / SHARDS).is_dir() or not finished_ids(out):
+        assert time.monotonic() < deadline
+        assert driver.poll() is None
+        time.sleep(0.02)
+    os.kill(driver.pid if victim == "driver" else workers_of(driver.pid)[0], signal.SIGKILL)
+    status = driver.wait(timeout=120)
+    if victim == "driver":
+        assert status == -signal.SIGKILL
+        assert subprocess.run(command, check=False, capture_output=True).returncode == 0
+    else:
+        assert status == 0
+    assert contents(out) == contents(whole)
+
+
+def workers_of(pid: int) -> list[int]:
+    """Return the worker processes of a driver, without the one that tracks resources."""
+    found = []
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split():
+        command = Path(f"/proc/{child}/cmdline").read_bytes()
+        if b"spawn_main" in command:
+            found.append(int(child))
+    return found
+
+
+def test_a_run_that_takes_too_long_fails_and_the_others_go_on(
+    write_study: Callable[..., Path], tmp_path: Path
+) -> None:
+    limit = "time_limit_seconds = 0.01\n"
+    status = run_study(planned(write_study(limit)), tmp_path / "out")
+    assert (status.finished, status.failed) == (0, 8)
+    notes = [json.loads(path.read_text()) for path in (tmp_path / "out" / FAILED).iterdir()]
+    assert {note["error"] for note in notes} == {"_TooLongError: longer than 0.01 s"}
+    assert {note["seed"] for note in notes} == {13, 14}
+    with pytest.raises(ResultsError, match="no run is gathered yet"):
+        read_runs(tmp_path / "out")
+
+
+def test_another_studys_folder_is_refused(whole: Path, write_study: Callable[..., Path]) -> None:
+    with pytest.raises(ResultsError, match=r"runs of another study or base scenario \(halts\)"):
+        run_study(planned(write_study()), whole)
+
+
+@pytest.mark.parametrize("make", ["file", "other"])
+def test_a_folder_that_holds_something_else_is_refused(
+    write_study: Callable[..., Path], tmp_path: Path, make: str
+) -> None:
+    out = tmp_path / "out"
+    if make == "file":
+        out.write_text("mine", encoding="utf-8")
+    else:
+        out.mkdir()
+        (out / "mine").write_text("mine", encoding="utf-8")
+    with pytest.raises(ResultsError, match=r"need a folder|holds no study"):
+        run_study(planned(write_study()), out)
+
+
+def test_a_folder_without_a_study_has_no_status(tmp_path: Path) -> None:
+    with pytest.raises(ResultsError, match="is this the folder of a study"):
+        study_status(tmp_path)
+    (tmp_path / "study.json").write_text("{", encoding="utf-8")
+    with pytest.raises(ResultsError, match="cannot be read"):
+        study_status(tmp_path)
+
+
+def test_no_worker_is_no_number_of_workers(
+    write_study: Callable[..., Path], tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match="workers is 0; it must be at least 1"):
+        run_study(planned(write_study()), tmp_path / "out", workers=0)
