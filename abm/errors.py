@@ -12,14 +12,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
 class AbmError(Exception):
-    """Root of every error that this package raises on purpose."""
+    """Root of every error that this package raises on purpose; all travel between processes."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle what the error holds: its constructor takes other things than its text."""
+        return _revived, (type(self), self.args, self.__dict__)
+
+
+def _revived(kind: type[AbmError], args: tuple[Any, ...], held: dict[str, Any]) -> AbmError:
+    error = kind.__new__(kind)
+    error.args = args
+    error.__dict__.update(held)
+    return error
 
 
 @dataclass(frozen=True)

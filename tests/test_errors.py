@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import inspect
+import pickle
 
 import pytest
 
@@ -13,6 +14,8 @@ from abm.errors import (
     ResultsError,
     ScenarioError,
 )
+from abm.recording.recorder import Recorder
+from abm.simulation.run import BrokenRunError
 
 
 def test_the_tree_in_the_docstring_is_the_tree_of_classes() -> None:
@@ -80,3 +83,20 @@ def test_an_invariant_error_names_the_second_and_every_broken_rule() -> None:
     assert str(error) == "after the step at second 120: USDC is short; a message has two fates"
     assert error.second == 120
     assert error.breaches == ("USDC is short", "a message has two fates")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ScenarioError("a.toml", [Problem("clock.hours", "-3 hours", "it must be above 0")]),
+        ResultsError("results", "there is no such folder"),
+        LedgerError("overdrawn"),
+        InvariantError(60, ["one", "two"]),
+        BrokenRunError(InvariantError(60, ["one"]), Recorder()),
+    ],
+)
+def test_an_error_travels_between_processes_with_all_it_holds(error: AbmError) -> None:
+    there = pickle.loads(pickle.dumps(error))  # noqa: S301 - of our own making
+    assert type(there) is type(error)
+    assert str(there) == str(error)
+    assert vars(there).keys() == vars(error).keys()

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from abm.errors import ResultsError
 from abm.recording.manifest import Manifest, make_manifest
+from abm.recording.schemas import SCHEMAS
 from abm.recording.tables import arrow_tables, digest
 from abm.scenario.fingerprint import run_id
 
@@ -58,6 +59,18 @@ def check_target(folder: Path, scenario: Scenario) -> None:
             folder,
             f"--out holds another run ({held.run_id}: {name}, seed {seed}); choose another folder",
         )
+    strangers = sorted({path.name for path in folder.iterdir()} - _own_names())
+    if strangers:
+        raise ResultsError(
+            folder,
+            f"beside the run, --out holds {strangers[0]}, which would be lost; move it or choose "
+            "another folder",
+        )
+
+
+def _own_names() -> set[str]:
+    """Return the names that a run's folder consists of."""
+    return {MANIFEST, REPORT, COUNTERFACTUAL, *(f"{name}.parquet" for name in SCHEMAS)}
 
 
 @contextmanager

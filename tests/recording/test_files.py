@@ -147,6 +147,14 @@ def test_a_folder_with_other_things_is_no_target(tmp_path: Path, scenario: Scena
         check_target(tmp_path, scenario)
 
 
+def test_a_file_that_was_laid_beside_a_run_is_not_lost(tmp_path: Path, scenario: Scenario) -> None:
+    write_run(Recorder(), scenario, tmp_path)
+    check_target(tmp_path, scenario)
+    (tmp_path / "notes.txt").write_text("mine", encoding="utf-8")
+    with pytest.raises(ResultsError, match=r"holds notes\.txt, which would be lost"):
+        check_target(tmp_path, scenario)
+
+
 @pytest.mark.parametrize("change", [{"seed": 8}, {"name": "other"}])
 def test_the_folder_of_another_run_is_no_target(
     run: RunResults, scenario: Scenario, change: dict[str, object]
