@@ -1,4 +1,4 @@
-"""The commands that run many runs or run one again: plan, sweep, status, verify."""
+"""The commands on more than one run, or on one that was run: compare, plan, sweep, why ..."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def sweep(
 
     planned = _plan(study)
     folder = _folder(planned, out)
-    with _progress(planned) as progress:
+    with _progress(planned.study.name, planned.run_count) as progress:
         status = run_study(planned, folder, workers=workers, progress=progress)
     typer.echo(f"{status.finished} runs in {folder / RUNS}")
     if status.failed:
@@ -116,8 +116,87 @@ def verify(
     raise typer.Exit(1)
 
 
+def compare(
+    scenario: Annotated[Path, typer.Argument(help="A scenario file (TOML).", show_default=False)],
+    without: Annotated[
+        list[str] | None,
+        typer.Option(help="A shock to leave out, or all of them: shocks. May be repeated."),
+    ] = None,
+    change: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE",
+            help="What the other run has instead: liquidation.close_out=at_once. May be repeated.",
+        ),
+    ] = None,
+    replicates: Annotated[int, typer.Option(min=1, help="Pairs of runs, with seeds in turn.")] = 8,
+    workers: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 1,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a value of both runs."),
+    ] = None,
+) -> None:
+    """Run a scenario with and without something, on the same streams; compare all outcomes."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from abm.scenario import load_scenario
+    from abm.studies.compare import broken_lines, comparison_rows
+    from abm.studies.compare import compare as run_comparison
+
+    loaded = load_scenario(scenario, tuple(set_ or ()))
+    with _progress(loaded.name, 2 * replicates) as progress:
+        found = run_comparison(
+            loaded,
+            without=tuple(without or ()),
+            overrides=tuple(change or ()),
+            replicates=replicates,
+            workers=workers,
+            progress=lambda done, runs: progress(done, 0, runs),
+            source=str(scenario),
+        )
+    headings, *rows = comparison_rows(found)
+    table = Table(title=f"{found.scenario}, {replicates} replicates", title_justify="left")
+    for place, heading in enumerate(headings):
+        table.add_column(heading, justify="right" if place else "left")
+    for row in rows:
+        table.add_row(*row)
+    console = Console(width=None if sys.stdout.isatty() else 140)
+    console.print(table)
+    if broken := broken_lines(found):
+        typer.echo("\n".join(broken), err=True)
+        raise typer.Exit(1)
+
+
+def why(
+    run: Annotated[Path, typer.Argument(help="Folder of a run.", show_default=False)],
+    account: Annotated[
+        int | None, typer.Argument(help="Number of an account; the largest loser if not given.")
+    ] = None,
+) -> None:
+    """Tell how an account was liquidated, what held it up, and who paid what it left."""
+    from abm.analysis.causes import loss_by_cause
+    from abm.analysis.why import largest_loser, story, write_story
+    from abm.recording.results import read_results
+    from abm.units import format_usd
+
+    results = read_results(run)
+    chosen = largest_loser(results) if account is None else account
+    if chosen is None:
+        typer.echo(f"{run}: no account left a loss")
+        return
+    typer.echo(write_story(story(results, chosen)).rstrip())
+    if account is None:
+        typer.echo("\nAll bad debt of the run, by what held its liquidation up longest:")
+        for row in loss_by_cause(results).iter_rows(named=True):
+            typer.echo(
+                f"  {row['cause']:24}{format_usd(row['bad_debt_usd']):>16}"
+                f"  {row['liquidations']:,} liquidations"
+            )
+
+
 @contextmanager
-def _progress(planned: Plan) -> Iterator[StudyProgress]:
+def _progress(name: str, runs: int) -> Iterator[StudyProgress]:
     """Show a bar on a terminal, and a line for every tenth of the runs anywhere else."""
     if not sys.stderr.isatty():
         shown = 0.0
@@ -149,7 +228,7 @@ def _progress(planned: Plan) -> Iterator[StudyProgress]:
         console=Console(stderr=True),
         transient=True,
     ) as bar:
-        task = bar.add_task(planned.study.name, total=planned.run_count, failed=0)
+        task = bar.add_task(name, total=runs, failed=0)
         yield lambda finished, failed, _: bar.update(
             task, completed=finished + failed, failed=failed
         )
@@ -157,5 +236,5 @@ def _progress(planned: Plan) -> Iterator[StudyProgress]:
 
 def register(app: typer.Typer) -> None:
     """Add these commands to the command line."""
-    for command in (plan, sweep, status, verify):
+    for command in (compare, plan, sweep, status, verify, why):
         app.command()(command)

@@ -49,7 +49,7 @@ def load_scenario(path: str | Path, overrides: tuple[str, ...] = ()) -> Scenario
         data = tomllib.loads(text)
     except ValueError as error:  # not TOML, or an integer longer than Python reads
         raise ScenarioError(source, [Problem("file", "", f"not TOML: {error}")]) from error
-    problems = [fault for text in overrides if (fault := _apply(data, text)) is not None]
+    problems = [fault for text in overrides if (fault := apply_override(data, text)) is not None]
     if problems:
         raise ScenarioError(source, problems)
     return parse_scenario(data, source)
@@ -150,7 +150,7 @@ def scenario_schema() -> dict[str, JsonValue]:
     return Scenario.model_json_schema()
 
 
-def _apply(data: dict[str, JsonValue], override: str) -> Problem | None:
+def apply_override(data: dict[str, JsonValue], override: str) -> Problem | None:
     """Write one ``key=value`` into ``data``; return the fault if it cannot be done."""
     key, equals, text = override.partition("=")
     key = key.strip()
