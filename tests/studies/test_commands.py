@@ -24,7 +24,7 @@ def test_compare_prints_every_outcome_with_its_difference() -> None:
     )
     assert told.exit_code == 0
     assert "small_crash, 2 replicates" in told.output
-    assert "far_halt" in told.output
+    assert "far halt" in told.output
     assert "bad_debt_usd" in told.output
     assert "4 of 4 runs, 0 failed" in told.output
 
