@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import signal
+import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from abm.simulation.run import simulate
+from abm.simulation.run import Progress, simulate
 from abm.sweeps.dataset import (
     PAIR,
     compact,
@@ -115,10 +115,10 @@ def _run(task: _Task) -> bool:
     """Run one run and write its shard, or its failure; return whether it failed."""
     planned = task.planned
     try:
-        with _limited(task.time_limit_seconds):
-            recorders = {"": simulate(planned.scenario)}
-            if task.counterfactual:
-                recorders[f"{PAIR}."] = simulate(planned.scenario.without_shocks())
+        watch = _watch(task.time_limit_seconds)
+        recorders = {"": simulate(planned.scenario, watch)}
+        if task.counterfactual:
+            recorders[f"{PAIR}."] = simulate(planned.scenario.without_shocks(), watch)
     except Exception as error:  # noqa: BLE001 - whatever ends a run is noted, the others go on
         write_failure(task.folder, planned, f"{type(error).__name__}: {error}")
         return True
@@ -126,23 +126,17 @@ def _run(task: _Task) -> bool:
     return False
 
 
-@contextmanager
-def _limited(seconds: float | None) -> Iterator[None]:
-    """End what is done inside after some seconds, where the system has alarms."""
-    if seconds is None or not hasattr(signal, "setitimer"):
-        yield
-        return
+def _watch(seconds: float | None) -> Progress | None:
+    """Return what a run tells of its steps, to end it when its time is over."""
+    if seconds is None:
+        return None
+    end = time.monotonic() + seconds
 
-    def ring(*_: object) -> None:
-        raise _TooLongError(f"longer than {seconds:g} s")
+    def check(_: int) -> None:
+        if time.monotonic() > end:
+            raise _TooLongError(f"longer than {seconds:g} s")
 
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+    return check
 
 
 def _run_in_pool(tasks: Iterator[_Task], workers: int, tell: Callable[..., None]) -> None:
