@@ -9,7 +9,7 @@ import numpy as np
 
 from abm.margin.core import Marks, Requirements, stress_changes
 from abm.margin.grids import span_points
-from abm.margin.sparse import assembled, row_block
+from abm.margin.sparse import assembled
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -76,17 +76,23 @@ class PreparedSpan:
         # short contracts look up a second copy of the table, with what one of them costs at least.
         minimum = np.zeros(2 * series)
         minimum[series:] = -self.grid.short_option_minimum * self.marks.price_usd
-        once = np.column_stack([self.changes, self.marks.value])
+        changes = self.changes
+        if changes.shape[1] % 2:
+            changes = np.column_stack([changes, changes[:, -1]])
+        once = np.column_stack([changes, self.marks.value])
         table = np.column_stack([np.concatenate([once, once]), minimum])
+        indptr, indices, data = positions.indptr, positions.indices, positions.data
         for first in range(0, accounts, BLOCK):
-            block = slice(first, min(first + BLOCK, accounts))
-            rows = row_block(positions, block.start, block.stop)
-            place = rows.indices + (rows.data < 0).astype(rows.indices.dtype) * series
-            # Along rows of 16 numbers NumPy's minimum is slow; along columns it is not.
-            by_point = (assembled(rows.data, place, rows.indptr, 2 * series) @ table).T.copy()
-            worst = np.minimum.reduce(by_point[:-2], initial=0.0)
-            value[block] = by_point[-2]
-            maintenance[block] = np.maximum(-worst, by_point[-1]) + 0.0
+            last = min(first + BLOCK, accounts)
+            start, stop = int(indptr[first]), int(indptr[last])
+            lots, place = data[start:stop], indices[start:stop]
+            place = place + (lots < 0).astype(place.dtype) * series
+            rows = assembled(lots, place, indptr[first : last + 1] - start, 2 * series)
+            by_pair = _by_pair(rows @ table)
+            worst = np.minimum.reduce(by_pair[:-1], initial=0.0)
+            worst = np.minimum(worst[0::2], worst[1::2])
+            value[first:last] = by_pair[-1, 0::2]
+            maintenance[first:last] = np.maximum(-worst, by_pair[-1, 1::2]) + 0.0
         return Requirements(value, maintenance, self.grid.initial_factor * maintenance)
 
     def initial(self, lots: NDArray[np.int64]) -> float:
@@ -96,3 +102,12 @@ class PreparedSpan:
         short = -int(np.minimum(lots[held], 0).sum())
         floor = self.grid.short_option_minimum * self.marks.price_usd * short
         return self.grid.initial_factor * max(-float(profit.min(initial=0.0)), floor)
+
+
+def _by_pair(table: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return a table of (accounts, 2 * pairs) as (pairs, 2 * accounts), pair beside pair.
+
+    Along rows of 16 numbers NumPy's minimum is slow and along columns it is not; turning the table
+    costs by the item, and two numbers that travel as one complex number are one item.
+    """
+    return table.view(np.complex128).T.copy().view(np.float64)

@@ -45,10 +45,3 @@ def assembled(
 @lru_cache(maxsize=1_024)
 def _empty(rows: int, columns: int) -> csr_array:
     return csr_array((rows, columns), dtype=np.float64)
-
-
-def row_block(matrix: csr_array, first: int, last: int) -> csr_array:
-    """Return the rows from ``first`` to before ``last``, on the matrix's own data."""
-    start, stop = int(matrix.indptr[first]), int(matrix.indptr[last])
-    indptr = matrix.indptr[first : last + 1] - start
-    return assembled(matrix.data[start:stop], matrix.indices[start:stop], indptr, matrix.shape[1])
