@@ -19,6 +19,8 @@ StudyPath = Annotated[Path, typer.Argument(help="A study file (TOML).", show_def
 StudyFolder = Annotated[
     Path | None, typer.Option("--out", help="Folder of the dataset; results/<study> if not given.")
 ]
+# What a shell reports for a command ended by Ctrl-C: 128 and the number of the signal.
+INTERRUPTED = 130
 # A line of progress at least this often where the output is no terminal.
 LINE_EVERY = 0.1
 
@@ -82,10 +84,17 @@ def sweep(
     planned = _plan(study)
     folder = _folder(planned, out)
     with _progress(planned.study.name, planned.run_count) as progress:
-        status = run_study(planned, folder, workers=workers, progress=progress)
+        try:
+            status = run_study(planned, folder, workers=workers, progress=progress)
+        except KeyboardInterrupt:
+            typer.echo(f"interrupted; run it again to go on: {folder}", err=True)
+            sys.exit(INTERRUPTED)
     typer.echo(f"{status.finished} runs in {folder / RUNS}")
+    if status.left:
+        typer.echo(f"{status.left} runs are missing; run it again", err=True)
     if status.failed:
         typer.echo(f"{status.failed} runs failed; why stands in {folder / FAILED}", err=True)
+    if status.failed or status.left:
         raise typer.Exit(1)
 
 

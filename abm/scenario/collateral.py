@@ -70,7 +70,7 @@ class Liquidation(Table):
         ),
     ] = "call_arrival"
     smallest_seizure_usd: Annotated[
-        NotNegative,
+        Positive,
         Field(description="A debt or a claim below this is not worth the messages to fetch it"),
     ] = 10.0
     seizure_buffer: Annotated[

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from abm.agents import choose_top_up
@@ -82,6 +83,12 @@ def answer_calls(world: World) -> None:
         if not liquidation.is_open:
             continue
         account = due.account
+        chain = world.architecture.chain_of(account)
+        if world.transport.is_halted(chain, world.now):
+            # Nothing moves where no blocks are made; its owner tries again when there are.
+            again = world.transport.chains[chain].halted_until
+            heapq.heappush(world.top_ups, replace(due, second=again))
+            continue
         unit_usd = token_prices(tokens, world.marks.price_usd)
         counted = [
             worth * (1.0 - token.haircut)

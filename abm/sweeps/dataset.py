@@ -92,11 +92,19 @@ def open_dataset(folder: Path, plan: Plan) -> None:
         raise ResultsError(folder, "it is not empty and holds no study; choose another folder")
     for part in (folder / SHARDS, folder / FAILED):
         part.mkdir(parents=True, exist_ok=True)
+    names = [run.run_id for run in plan.runs()]
+    strangers = gathered_ids(folder) - set(names)
+    if strangers:
+        raise ResultsError(
+            folder,
+            f"it holds {len(strangers)} runs that the study no longer plans, with fewer levels or "
+            "replicates than before; choose another folder",
+        )
     text = {
         "name": plan.study.name,
         "question": plan.study.question,
         "identity": plan.identity,
-        "runs": plan.run_count,
+        "runs": names,
         "study": plan.study.model_dump(mode="json"),
     }
     write_text(note, json.dumps(text, indent=2, sort_keys=True) + "\n")
@@ -116,12 +124,17 @@ def _read_note(folder: Path) -> dict[str, Any]:
         ) from error
 
 
+def gathered_ids(folder: Path) -> set[str]:
+    """Return the names of the runs that are compacted."""
+    if not (folder / RUNS).is_file():
+        return set()
+    return set(pl.read_parquet(folder / RUNS, columns=["run_id"])["run_id"].to_list())
+
+
 def finished_ids(folder: Path) -> set[str]:
     """Return the names of the runs that stand in the dataset, compacted or not."""
-    names = {path.name for path in (folder / SHARDS).glob("*") if not path.name.startswith(".")}
-    if (folder / RUNS).is_file():
-        names |= set(pl.read_parquet(folder / RUNS, columns=["run_id"])["run_id"].to_list())
-    return names
+    shards = {path.name for path in (folder / SHARDS).glob("*") if not path.name.startswith(".")}
+    return shards | gathered_ids(folder)
 
 
 def failed_ids(folder: Path) -> set[str]:
@@ -137,7 +150,8 @@ def write_shard(
     aside = Path(tempfile.mkdtemp(prefix=".writing-", dir=shards))
     try:
         for prefix, recorder in recorders.items():
-            for name in ("runs", *tables):
+            # Of the counterfactual the outcomes are kept alone.
+            for name in ("runs", *(() if prefix else tables)):
                 table = arrow_table(name, recorder.rows[name])
                 pq.write_table(table, aside / f"{prefix}{name}.parquet", compression="zstd")
         aside.chmod(0o755)
@@ -172,6 +186,8 @@ def compact(folder: Path, plan: Plan) -> None:
         return
     finished = finished_ids(folder)
     order = [run for run in plan.runs() if run.run_id in finished]
+    if not order:
+        return
     order.sort(key=lambda run: (run.point, run.replicate))
     for name in plan.study.tables:
         _gather(folder, name, [run.run_id for run in order])
@@ -186,8 +202,8 @@ def compact(folder: Path, plan: Plan) -> None:
     rows = (_run_row(run, plan, outcome(run)) for run in order)
     first = next(rows)
     _write_aside(folder / RUNS, first.schema, itertools.chain([first], rows))
-    for path in sorted(shards.iterdir()):
-        shutil.rmtree(path)
+    for run in order:
+        shutil.rmtree(shards / run.run_id, ignore_errors=True)
 
 
 def _places(runs: Table) -> dict[str, int]:
@@ -288,12 +304,14 @@ def study_status(folder: str | Path) -> StudyStatus:
     """
     place = Path(folder)
     note = _read_note(place)
+    planned = set(note["runs"])
+    finished = finished_ids(place) & planned
     return StudyStatus(
         name=note["name"],
         question=note["question"],
-        planned=note["runs"],
-        finished=len(finished_ids(place)),
-        failed=len(failed_ids(place)),
+        planned=len(planned),
+        finished=len(finished),
+        failed=len((failed_ids(place) & planned) - finished),
     )
 
 

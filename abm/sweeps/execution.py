@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -41,7 +42,7 @@ AHEAD = 4
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Task:
     """One run and where it goes, as it is sent to a worker."""
 
@@ -141,49 +142,80 @@ def _watch(seconds: float | None) -> Progress | None:
 
 def _run_in_pool(tasks: Iterator[_Task], workers: int, tell: Callable[..., None]) -> None:
     """Run tasks on worker processes, and again those that a dying worker lost."""
-    lost: list[_Task] = []
-    deaths: dict[str, int] = {}
     with _one_thread_each():
-        while True:
-            broken = _until_broken(lost, tasks, workers, tell)
-            if broken is None:
-                return
-            lost = []
-            for task in broken:
-                identifier = task.planned.run_id
-                deaths[identifier] = deaths.get(identifier, 0) + 1
-                if deaths[identifier] < DEATHS:
-                    lost.append(task)
-                else:
-                    write_failure(task.folder, task.planned, f"its worker died {DEATHS} times")
-                    tell(failure=True)
+        if _dies(_nothing):
+            raise RuntimeError(
+                "worker processes cannot start; in a script, run the study under "
+                "`if __name__ == '__main__':`"
+            )
+        while suspects := _until_broken(tasks, workers, tell):
+            # One of them ended its worker. Alone, each shows whether it was that one.
+            for task in suspects:
+                tell(failure=_run_alone(task))
 
 
-def _until_broken(
-    first: list[_Task], tasks: Iterator[_Task], workers: int, tell: Callable[..., None]
-) -> list[_Task] | None:
-    """Run tasks until a worker dies; return those that were under way, or None at the end."""
-    # Spawned, not forked: the parent may hold threads, and every platform behaves alike.
-    context = multiprocessing.get_context("spawn")
-    waiting = list(first)
+def _until_broken(tasks: Iterator[_Task], workers: int, tell: Callable[..., None]) -> list[_Task]:
+    """Run tasks until a worker dies; return those that were under way, none at the end."""
     under_way: dict[Future[bool], _Task] = {}
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+    task: _Task | None = None
+    with _pool(workers) as pool:
         try:
             while True:
-                while len(under_way) < AHEAD * workers:
-                    task = waiting.pop() if waiting else next(tasks, None)
-                    if task is None:
-                        break
+                while len(under_way) < AHEAD * workers and (task := next(tasks, None)):
                     under_way[pool.submit(_run, task)] = task
+                task = None
                 if not under_way:
-                    return None
+                    return []
                 for future in wait(under_way, return_when=FIRST_COMPLETED).done:
                     failure = future.result()
                     del under_way[future]
                     tell(failure=failure)
         except BrokenProcessPool:
-            # What did not come back may have been written all the same.
-            return [*waiting, *under_way.values()]
+            # The task at hand was taken, but may not have been submitted.
+            lost = dict.fromkeys([*under_way.values(), *([task] if task else [])])
+            return list(lost)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _run_alone(task: _Task) -> bool:
+    """Run a task that may end its worker, a few times; return whether it failed."""
+    for _ in range(DEATHS):
+        # What did not come back may have been written all the same.
+        if task.planned.run_id in finished_ids(task.folder):
+            return False
+        with _pool(1) as pool:
+            try:
+                return pool.submit(_run, task).result()
+            except BrokenProcessPool:
+                continue
+    write_failure(task.folder, task.planned, f"its worker died {DEATHS} times")
+    return True
+
+
+def _pool(workers: int) -> ProcessPoolExecutor:
+    # Spawned, not forked: the parent may hold threads, and every platform behaves alike.
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_leave_interrupts)
+
+
+def _leave_interrupts() -> None:
+    """Let Ctrl-C reach the driver alone; it ends its workers."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _nothing() -> None:
+    """Show that a worker starts."""
+
+
+def _dies(work: Callable[[], None]) -> bool:
+    with _pool(1) as pool:
+        try:
+            pool.submit(work).result()
+        except BrokenProcessPool:
+            return True
+    return False
 
 
 @contextmanager

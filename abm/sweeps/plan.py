@@ -104,18 +104,40 @@ def plan_study(study: Study) -> Plan:
         for name, found in paths.items()
         if not found
     ]
+    faults += [
+        Problem(f"factors.{name}", "", "a replicate has a seed of its own; vary replicates")
+        for name, found in paths.items()
+        if ["seed"] in found
+    ]
+    faults += list(_nested(paths))
     if faults:
         raise ScenarioError(study.scenario, faults)
-    points = design_points(study)
+    # Rounding or few levels may repeat a point; it is run once.
+    points: dict[str, Point] = {}
     scenarios = []
-    for number, point in enumerate(points):
+    for number, point in enumerate(design_points(study)):
         changed = copy.deepcopy(data)
         for name, value in point.items():
             for path in paths[name]:
                 _write(changed, path, value)
         values = ", ".join(f"{name} = {value}" for name, value in point.items())
-        scenarios.append(parse_scenario(changed, f"{study.scenario}, point {number} ({values})"))
-    return Plan(study, base, points, scenarios)
+        scenario = parse_scenario(changed, f"{study.scenario}, point {number} ({values})")
+        if run_id(scenario) not in points:
+            points[run_id(scenario)] = point
+            scenarios.append(scenario)
+    return Plan(study, base, list(points.values()), scenarios)
+
+
+def _nested(paths: dict[str, list[list[str]]]) -> Iterator[Problem]:
+    """Name the factors that change what another one changes, too."""
+    changed: dict[tuple[str, ...], str] = {}
+    for name, found in paths.items():
+        for path in found:
+            for length in range(1, len(path) + 1):
+                other = changed.get(tuple(path[:length]))
+                if other is not None and other != name:
+                    yield Problem(f"factors.{name}", "", f"factors.{other} changes the same key")
+            changed[tuple(path)] = name
 
 
 def _matches(data: Any, name: str) -> list[list[str]]:  # noqa: ANN401 - tables of a scenario

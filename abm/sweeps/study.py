@@ -47,7 +47,7 @@ class Design(Table):
         Literal["factorial", "latin_hypercube", "sobol"],
         Field(description="Every combination of levels, or points spread over the ranges"),
     ] = "factorial"
-    samples: Annotated[Count, Field(description="Points of a spread design")] = 64
+    samples: Annotated[Count, Field(le=1_000_000, description="Points of a spread design")] = 64
     seed: Annotated[int, Field(ge=0, lt=2**31, description="Seed of a spread design")] = 1
 
 

@@ -240,6 +240,8 @@ class LiquidationDesk:
         for liquidation in list(self._open.values()):
             if liquidation.stage is Stage.CALLED:
                 self._after_call(liquidation, beliefs, now)
+            if not liquidation.is_open:
+                continue
             closing = liquidation.stage is Stage.CLOSING
             early = self._rule.close_out == "at_once" and liquidation.stage is not Stage.CALLED
             if (closing or early) and self._close_positions(liquidation, beliefs, now) and closing:
@@ -316,7 +318,7 @@ class LiquidationDesk:
 
         Returns how many contracts were moved.
         """
-        makers = [maker for maker in self._makers if maker != account]
+        makers = [maker for maker in self._makers if maker != account and maker not in self._open]
         if not makers:
             return 0
         maker = max(makers, key=lambda candidate: (beliefs.equity[candidate], -candidate))

@@ -255,6 +255,7 @@ class Exchange:
         self._cash.settle(self.positions.settle(expiring))
         self.positions.expire(instruments)
         self.quotes.expire(instruments)
+        self.maker_moved = [True] * len(self._makers)
         for instrument in instruments.tolist():
             self.resting_lots -= sum(self.books[instrument].lots.values())
             self.books[instrument] = OrderBook()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from abm.errors import InvariantError
 from abm.ledger import TokenLedger
 from abm.network import Fate
+from abm.scenario import load_scenario
 from abm.simulation.model import OptionsMarket
 from abm.simulation.run import BrokenRunError, simulate
 
@@ -123,3 +125,18 @@ def test_nothing_is_seized_behind_a_channel_that_never_works(
     assert Fate.DELIVERED not in outward
     assert not run.rows["auctions"]
     assert set(column(run, "liquidations", "outcome")) <= {"open", "topped_up", "recovered"}
+
+
+def test_nobody_tops_up_on_a_chain_that_makes_no_blocks(column: Callable[..., list[Any]]) -> None:
+    path = Path(__file__).parents[1] / "scenario" / "small_crash.toml"
+    stall = '{kind = "chain_halt", chains = ["far", "near"], at_hours = 0.9, duration_hours = 1.0}'
+    run = simulate(load_scenario(path, (f"shocks={{stall = {stall}}}",)))
+    seconds = [
+        second
+        for second, kind in zip(
+            column(run, "events", "second"), column(run, "events", "kind"), strict=True
+        )
+        if kind == "top_up"
+    ]
+    assert seconds
+    assert not any(3_240 <= second < 6_840 for second in seconds)

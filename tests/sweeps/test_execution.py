@@ -183,6 +183,43 @@ def test_a_run_that_takes_too_long_fails_and_the_others_go_on(
         read_runs(tmp_path / "out")
 
 
+def test_a_folder_with_runs_that_are_no_longer_planned_is_refused(
+    whole: Path, write_study: Callable[..., Path]
+) -> None:
+    fewer = '[factors."shocks.far_halt.duration_hours"]\nvalues = [0.25, 0.5]\n'
+    grace = '[factors."liquidation.grace_seconds"]\nvalues = [0]\n'
+    before = contents(whole)
+    with pytest.raises(ResultsError, match="holds 4 runs that the study no longer plans"):
+        run_study(planned(write_study(KEEP, fewer + grace)), whole)
+    assert contents(whole) == before
+
+
+def test_a_spare_folder_of_a_killed_writer_is_no_run(
+    write_study: Callable[..., Path], tmp_path: Path
+) -> None:
+    plan = planned(write_study("time_limit_seconds = 0.01\n"))
+    run_study(plan, tmp_path / "out")
+    (tmp_path / "out" / SHARDS / ".writing-x").mkdir()
+    assert run_study(plan, tmp_path / "out").failed == 8
+
+
+@pytest.mark.slow
+def test_a_script_without_a_main_guard_is_told_so(
+    write_study: Callable[..., Path], tmp_path: Path
+) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from abm.sweeps import load_study, plan_study, run_study\n"
+        f"run_study(plan_study(load_study({str(write_study())!r})), "
+        f"{str(tmp_path / 'out')!r}, workers=2)\n",
+        encoding="utf-8",
+    )
+    ended = subprocess.run([sys.executable, str(script)], check=False, capture_output=True)
+    assert ended.returncode != 0
+    assert b"under `if __name__ == '__main__':`" in ended.stderr
+    assert not list((tmp_path / "out" / FAILED).iterdir())
+
+
 def test_another_studys_folder_is_refused(whole: Path, write_study: Callable[..., Path]) -> None:
     with pytest.raises(ResultsError, match=r"runs of another study or base scenario \(halts\)"):
         run_study(planned(write_study()), whole)

@@ -81,6 +81,41 @@ def test_a_key_that_does_not_exist_is_told_the_nearest_one(
         planned(path)
 
 
+def test_a_point_that_is_repeated_is_run_once(write_study: Callable[..., Path]) -> None:
+    plan = planned(
+        write_study(factors='[factors."liquidation.grace_seconds"]\nvalues = [0, 300, 300, 0.0]\n')
+    )
+    assert [point["liquidation.grace_seconds"] for point in plan.points] == [0, 300]
+    assert plan.run_count == 4
+
+
+@pytest.mark.parametrize(
+    ("factors", "message"),
+    [
+        ("[factors.seed]\nvalues = [5, 6]\n", "factors.seed: a replicate has a seed of its own"),
+        (
+            (
+                '[factors."traders.*.count"]\nvalues = [5]\n'
+                '[factors."traders.sellers.count"]\nvalues = [6]\n'
+            ),
+            r"factors.traders.sellers.count: factors.traders.\*.count changes the same key",
+        ),
+        (
+            (
+                "[factors.liquidation]\nvalues = [5]\n"
+                '[factors."liquidation.grace_seconds"]\nvalues = [6]\n'
+            ),
+            "factors.liquidation.grace_seconds: factors.liquidation changes the same key",
+        ),
+    ],
+)
+def test_factors_that_undo_each_other_are_refused(
+    write_study: Callable[..., Path], factors: str, message: str
+) -> None:
+    with pytest.raises(ScenarioError, match=message):
+        planned(write_study(factors=factors))
+
+
 def test_a_value_that_the_scenario_refuses_is_named_with_its_point(
     write_study: Callable[..., Path],
 ) -> None:

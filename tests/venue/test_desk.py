@@ -466,6 +466,20 @@ def test_positions_close_before_the_proceeds_are_home_only_if_the_rule_says_so(
     assert (not floor.positions.row(0).any()) is closes_early
 
 
+def test_an_account_that_is_cured_keeps_its_positions_even_if_it_would_close_at_once(
+    floor: Floor,
+) -> None:
+    office = open_office(floor, RULE.model_copy(update={"close_out": "at_once"}))
+    office.hold(0, -4)
+    floor.sell(1, 4, 200, rests=True)
+    office.breach()
+    office.equity[0] = 100.0
+    office.step(GRACE)
+    assert office.outcome() is Outcome.RECOVERED
+    assert office.desk.liquidations[0].closing_second is None
+    assert floor.exchange.trades == []
+
+
 # --- the end
 
 
