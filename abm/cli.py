@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from abm.cli_many import register
+from abm.cli_many import INTERRUPTED, register
 from abm.errors import AbmError
 
 if TYPE_CHECKING:
@@ -27,9 +27,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-# What a shell reports for a command ended by Ctrl-C: 128 and the number of the signal.
-INTERRUPTED = 130
 
 ScenarioPath = Annotated[Path, typer.Argument(help="A scenario file (TOML).", show_default=False)]
 Overrides = Annotated[
