@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from functools import cached_property
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+import numpy as np
+
+from abm.collateral.bridge import Bridge
+from abm.market.tokens import whole_token_prices
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from abm.collateral.claims import ClaimTable
+    from abm.collateral.passage import Passage
+    from abm.collateral.tokens import Representation, TokenTable
     from abm.ledger import CashBook, Holders, TokenLedger
     from abm.market.board import PriceBoard
     from abm.network import ChainGraph, Message, Transport
@@ -73,6 +80,7 @@ class Surroundings:
     """
 
     scenario: Scenario
+    tokens: TokenTable
     ledger: TokenLedger
     holders: Holders
     cash: CashBook
@@ -87,26 +95,66 @@ class Surroundings:
         """Number of tokens."""
         return len(self.ledger.tokens)
 
+    @property
+    def venue(self) -> str:
+        """The venue's chain."""
+        return self.scenario.venue.chain
+
+    @cached_property
+    def bridge(self) -> Bridge:
+        """What is locked, and what was minted for it."""
+        return Bridge(self.tokens, self.ledger, self.holders, len(self.home_chains))
+
+    def counted_unit_usd(self, price_usd: float) -> NDArray[np.float64]:
+        """Return what the venue takes one base unit of each token for, in dollars, unhaircut."""
+        return self.tokens.unit_usd(price_usd) * self.counted_backing()
+
+    def counted_whole_usd(self, price_usd: float) -> NDArray[np.float64]:
+        """Return what the venue takes one whole token of each for, in dollars, unhaircut."""
+        return whole_token_prices(self.tokens.rules, price_usd) * self.counted_backing()
+
+    def counted_share(self) -> NDArray[np.float64] | None:
+        """Return the share of each token that counts as margin for standing for another.
+
+        None where nothing stands for anything.
+        """
+        standing = self.tokens.representations
+        if not standing:
+            return None
+        share = self.counted_backing().copy()
+        share[standing] *= 1.0 - self.scenario.collateral.wrapped_haircut
+        return share
+
+    def counted_backing(self) -> NDArray[np.float64]:
+        """Return the share of each token's worth that the venue sees behind it, shape (tokens,)."""
+        if self.scenario.collateral.wrapped_value == "parent":
+            return np.ones(self.token_count)
+        return self.bridge.backing()
+
+    def no_units(self) -> NDArray[np.int64]:
+        """Return zeros, shape (accounts, tokens)."""
+        return np.zeros((len(self.home_chains), self.token_count), dtype=np.int64)
+
     def vault_balances(self) -> NDArray[np.int64]:
         """Return what really stands in every account's vault, shape (accounts, tokens)."""
         return self.ledger.block(self.holders.vault, len(self.home_chains))
 
 
-class Architecture(Protocol):
-    """Four questions: where does a deposit go, what counts, how is it seized, how comes it home.
+class Reach(Protocol):
+    """How a liquidation desk reaches collateral.
 
-    The venue and the agents never ask which architecture it is. What happens at another place or
-    later comes back as events.
+    What happens at another place or later comes back as events.
+
+    Attributes
+    ----------
+    claims : ClaimTable
+        What the venue believes.
     """
 
     claims: ClaimTable
 
     def chain_of(self, account: int) -> str:
         """Return the chain on which an account's collateral stands."""
-        ...
-
-    def deposit(self, account: int, token: int, amount: int, *, cause: int, now: int) -> None:
-        """Move an account's own tokens into its collateral and tell the venue."""
         ...
 
     def call(
@@ -134,6 +182,60 @@ class Architecture(Protocol):
         """
         ...
 
+    def take_events(self) -> list[CollateralEvent]:
+        """Return what happened since the last call, in order."""
+        ...
+
+
+class Architecture(Reach, Protocol):
+    """Four questions: where does a deposit go, what counts, how is it seized, how comes it home.
+
+    The venue and the agents never ask which architecture it is.
+
+    Attributes
+    ----------
+    represents : str
+        Which tokens stand for others.
+    held_at_venue : bool
+        Whether wallets of traders stand on the venue's chain, so that nothing has to travel.
+    reached_by_message : bool
+        Whether vaults stand at home, on the chain of the wallet.
+    passage : Passage
+        What owners moved, and what it cost them.
+    bridge : Bridge
+        What is locked, and what was minted for it.
+    escrowed : ndarray of int64, shape (accounts, tokens)
+        Base units of owners that are in a channel's escrow, in either direction.
+    """
+
+    represents: ClassVar[Representation]
+    held_at_venue: ClassVar[bool]
+    reached_by_message: ClassVar[bool]
+    passage: Passage
+    bridge: Bridge
+    escrowed: NDArray[np.int64]
+
+    def __init__(self, place: Surroundings) -> None: ...
+
+    def endow(self, account: int, token: int, amount: int) -> None:
+        """Bring an opening deposit into existence, as if it had been made long ago."""
+        ...
+
+    def deposit(self, account: int, token: int, amount: int, *, cause: int, now: int) -> None:
+        """Move an account's own tokens into its collateral and tell the venue."""
+        ...
+
+    def withdraw(self, account: int, token: int, amount: int, *, cause: int, now: int) -> None:
+        """Move collateral into its owner's wallet; the venue counts it no more from now on.
+
+        ``token`` is the column of what the venue counts, as in ``claims``.
+        """
+        ...
+
+    def withdraw_cash(self, account: int, micro_dollars: int, *, cause: int, now: int) -> None:
+        """Move an account's cash at the venue into its owner's wallet."""
+        ...
+
     def deliver(self, message: Message, now: int) -> None:
         """Act on a message that arrived for the first time."""
         ...
@@ -144,8 +246,4 @@ class Architecture(Protocol):
 
     def advance(self, now: int) -> None:
         """Do what is due by the clock, such as periodic reports."""
-        ...
-
-    def take_events(self) -> list[CollateralEvent]:
-        """Return what happened since the last call, in order."""
         ...

@@ -6,7 +6,7 @@ The venue counts a claim as old as the vault's last report. Calls, seizures and 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -18,7 +18,9 @@ from abm.collateral.architecture import (
     SeizureOrder,
     Surroundings,
 )
+from abm.collateral.at_venue import Transfer, resend
 from abm.collateral.claims import ClaimTable
+from abm.collateral.passage import Move, MoveKind, Passage
 from abm.collateral.vaults import put_back, take_for_order
 from abm.network import Message, channel_between
 from abm.recording.events import ROOT
@@ -29,17 +31,21 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from abm.collateral.tokens import Representation
+
 
 @dataclass(frozen=True)
 class BalanceReport:
     """Balances of some vaults at one second.
 
-    ``units`` has shape (accounts, tokens); ``number`` is the order of sending, which tells reports
-    of one second apart.
+    ``units`` has shape (accounts, tokens); ``released`` is what the vaults have ever released to
+    their owners, of the same shape; ``number`` is the order of sending, which tells reports of one
+    second apart.
     """
 
     accounts: NDArray[np.int64]
     units: NDArray[np.int64]
+    released: NDArray[np.int64]
     as_of_second: int
     number: int
 
@@ -66,13 +72,31 @@ class MarginCall:
     liquidation: int
 
 
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Let an owner take collateral out of its vault."""
+
+    move: Move
+
+
 class MessagePassing:
     """Collateral at home; the venue reaches it by messages alone."""
 
+    represents: ClassVar[Representation] = "none"
+    held_at_venue: ClassVar[bool] = False
+    reached_by_message: ClassVar[bool] = True
+
     def __init__(self, place: Surroundings) -> None:
         self._place = place
-        self._venue = place.scenario.venue.chain
+        self._venue = place.venue
         self.claims = ClaimTable(len(place.home_chains), place.token_count)
+        self.passage = Passage(place)
+        self.bridge = place.bridge
+        self.escrowed = place.no_units()
+        # What owners were ever allowed to take out, and what vaults have ever let out of it: the
+        # venue counts what is between the two no more, however old the report.
+        self._allowed = place.no_units()
+        self._released = place.no_units()
         self._events: list[CollateralEvent] = []
         homes = np.array([str(chain) for chain in place.home_chains[: place.trader_count]])
         # Chains in the scenario's order, so that messages never depend on a set's order.
@@ -99,12 +123,88 @@ class MessagePassing:
     def _homeward(self, chain: str) -> str:
         return channel_between(self._place.graph, chain, self._venue)
 
+    def endow(self, account: int, token: int, amount: int) -> None:
+        """Bring an opening deposit into existence."""
+        self._place.ledger.endow(self._place.holders.vault + account, token, amount)
+
     def deposit(self, account: int, token: int, amount: int, *, cause: int, now: int) -> None:
         """Move tokens from wallet to vault at home, and report the vault."""
         holders = self._place.holders
         source, destination = holders.wallet + account, holders.vault + account
         self._place.ledger.transfer(source, destination, token, amount)
+        move = self._start(account, MoveKind.DEPOSIT, token, amount, now)
+        self.passage.arrive(move, now)
         self._report_one(account, cause=cause, now=now)
+
+    def _start(self, account: int, kind: MoveKind, token: int, amount: int, now: int) -> Move:
+        home = self.chain_of(account)
+        return self.passage.start(
+            account, kind, token, amount, source=home, destination=home, now=now
+        )
+
+    def withdraw(self, account: int, token: int, amount: int, *, cause: int, now: int) -> None:
+        """Count less at once, and tell the vault at home to release it."""
+        move = self._start(account, MoveKind.WITHDRAWAL, token, amount, now)
+        self._allowed[account, token] += amount
+        self.claims.units[account, token] -= amount
+        if self._is_local(account):
+            self._release(Release(move), cause=cause, now=now)
+        else:
+            self._send_out("withdrawal", Release(move), cause=cause, now=now)
+
+    def _release(self, release: Release, *, cause: int, now: int) -> None:
+        """Let an owner have what is left of what the venue allowed."""
+        holders, move = self._place.holders, release.move
+        vault, wallet = holders.vault + move.account, holders.wallet + move.account
+        units = min(move.units, self._place.ledger.balance(vault, move.token))
+        self._place.ledger.transfer(vault, wallet, move.token, units)
+        self._released[move.account, move.token] += move.units
+        self.passage.arrive(move, now)
+        self._report_one(move.account, cause=cause, now=now)
+
+    def withdraw_cash(self, account: int, micro_dollars: int, *, cause: int, now: int) -> None:
+        """Take cash out of the venue's vault and send it home as the dollar token."""
+        place, token = self._place, self._place.cash.token
+        wallet = place.holders.wallet + account
+        if self._is_local(account):
+            place.cash.pay_out(account, wallet, micro_dollars)
+            return
+        escrow = place.holders.escrow[self._outward(account)]
+        place.cash.pay_out(account, escrow, micro_dollars)
+        self.escrowed[account, token] += micro_dollars
+        move = self.passage.start(
+            account,
+            MoveKind.WITHDRAWAL,
+            token,
+            micro_dollars,
+            source=self._venue,
+            destination=self.chain_of(account),
+            now=now,
+        )
+        self._send_out("cash_withdrawal", Transfer(move, token), cause=cause, now=now)
+
+    def _send_out(self, kind: str, payload: Release | Transfer, *, cause: int, now: int) -> None:
+        """Send the message of a withdrawal."""
+        account = payload.move.account
+        self._place.transport.send(
+            self._outward(account),
+            kind,
+            payload,
+            subject=_subject(account),
+            cause=cause,
+            now=now,
+            value_usd=payload.move.value_usd,
+        )
+
+    def _pay_out(self, transfer: Transfer, channel: str, now: int) -> None:
+        """Put cash that came home into its owner's wallet."""
+        move = transfer.move
+        holders = self._place.holders
+        self._place.ledger.transfer(
+            holders.escrow[channel], holders.wallet + move.account, transfer.token, move.units
+        )
+        self.escrowed[move.account, transfer.token] -= move.units
+        self.passage.arrive(move, now)
 
     def call(
         self, account: int, liquidation: int, shortfall_usd: float, *, cause: int, now: int
@@ -187,7 +287,8 @@ class MessagePassing:
 
     def _balances(self, accounts: NDArray[np.int64], now: int) -> BalanceReport:
         self._reports += 1
-        return BalanceReport(accounts, self._place.vault_balances()[accounts], now, self._reports)
+        units = self._place.vault_balances()[accounts]
+        return BalanceReport(accounts, units, self._released[accounts], now, self._reports)
 
     def _report_one(self, account: int, *, cause: int, now: int) -> None:
         """Tell the venue what stands in one account's vault."""
@@ -212,10 +313,12 @@ class MessagePassing:
         fresh = self._counted[report.accounts] < report.number
         accounts = report.accounts[fresh]
         self._counted[accounts] = report.number
-        self.claims.report(accounts, report.units[fresh], report.as_of_second)
+        leaving = self._allowed[accounts] - report.released[fresh]
+        units = np.maximum(report.units[fresh] - leaving, 0)
+        self.claims.report(accounts, units, report.as_of_second)
 
     def deliver(self, message: Message, now: int) -> None:
-        """Act on a call, a seizure, a report or proceeds."""
+        """Act on a call, a seizure, a report, proceeds or a withdrawal."""
         match message.payload:
             case BalanceReport() as report:
                 self._count(report)
@@ -223,6 +326,10 @@ class MessagePassing:
                 self._events.append(CallArrived(call.account, call.liquidation, now))
             case SeizureOrder() as order:
                 self._take(order, cause=message.cause, now=now)
+            case Release() as release:
+                self._release(release, cause=message.cause, now=now)
+            case Transfer() as transfer:
+                self._pay_out(transfer, message.channel, now)
             case Proceeds() as proceeds:
                 self._credit(proceeds, self._place.holders.escrow[message.channel], now)
             case _:
@@ -230,16 +337,8 @@ class MessagePassing:
 
     def expire(self, message: Message, now: int) -> None:
         """Send again what must not be dropped; a later report or call replaces the others."""
-        if isinstance(message.payload, SeizureOrder | Proceeds):
-            self._place.transport.send(
-                message.channel,
-                message.kind,
-                message.payload,
-                subject=message.subject,
-                cause=message.cause,
-                now=now,
-                value_usd=message.value_usd,
-            )
+        if isinstance(message.payload, SeizureOrder | Proceeds | Release | Transfer):
+            resend(self._place.transport, message, now)
 
     def advance(self, now: int) -> None:
         """Let every chain's vaults report all their balances when it is time."""

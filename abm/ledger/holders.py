@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from abm.ledger.tokens import TokenLedger
 
 
@@ -23,8 +25,12 @@ class Holders:
         Blocks, one holder for each agent.
     venue_vault, fund, treasury, outside : int
         The venue's dollars, its insurance fund, the payer of fees, and the rest of the world.
-    auction : dict of str to int
-        Seized collateral and its proceeds, by chain.
+    attacker : int
+        Whoever drains bridges and forges messages.
+    rebalancing : int
+        Tokens of a pool on their way from one chain to another.
+    auction, lock : dict of str to int
+        By chain: seized collateral and its proceeds; originals for which others were minted.
     escrow : dict of str to int
         Tokens under way, by channel.
     """
@@ -37,29 +43,57 @@ class Holders:
     fund: int
     treasury: int
     outside: int
+    attacker: int
+    rebalancing: int
     auction: dict[str, int]
+    lock: dict[str, int]
     escrow: dict[str, int]
 
 
 def open_holders(
     ledger: TokenLedger,
     *,
-    accounts: int,
+    wallet_chains: Sequence[str],
+    vault_chains: Sequence[str],
+    liquidator_chains: Sequence[str],
     relayers: int,
-    liquidators: int,
+    venue_chain: str,
     chains: tuple[str, ...],
     channels: tuple[str, ...],
 ) -> Holders:
-    """Open every holder of a run and return where they are."""
+    """Open every holder of a run and return where they are.
+
+    Parameters
+    ----------
+    ledger : TokenLedger
+        Where they are opened.
+    wallet_chains, vault_chains : sequence of str, one for each account
+        Chains on which each account's wallet and vault stand.
+    liquidator_chains : sequence of str, one for each liquidator
+        Chains on which they keep their cash.
+    relayers : int
+        How many there are.
+    venue_chain : str
+        Where the venue's vault, its fund and the treasury stand.
+    chains, channels : tuple of str
+        Names of all of them.
+    """
     return Holders(
-        wallet=ledger.open("wallet", accounts),
-        vault=ledger.open("vault", accounts),
-        relayer=ledger.open("relayer", relayers),
-        liquidator=ledger.open("liquidator", liquidators),
-        venue_vault=ledger.open("venue_vault"),
-        fund=ledger.open("insurance_fund"),
-        treasury=ledger.open("treasury"),
+        wallet=_block(ledger, "wallet", wallet_chains),
+        vault=_block(ledger, "vault", vault_chains),
+        relayer=ledger.open("relayer", relayers, places=["relayers"] * relayers),
+        liquidator=_block(ledger, "liquidator", liquidator_chains),
+        venue_vault=ledger.open("venue_vault", places=[f"venue@{venue_chain}"]),
+        fund=ledger.open("insurance_fund", places=[f"insurance_fund@{venue_chain}"]),
+        treasury=ledger.open("treasury", places=[f"treasury@{venue_chain}"]),
         outside=ledger.open("outside"),
-        auction={chain: ledger.open(f"auction.{chain}") for chain in chains},
-        escrow={channel: ledger.open(f"escrow.{channel}") for channel in channels},
+        attacker=ledger.open("attacker"),
+        rebalancing=ledger.open("rebalancing"),
+        auction={chain: ledger.open(f"auction@{chain}") for chain in chains},
+        lock={chain: ledger.open(f"lock@{chain}") for chain in chains},
+        escrow={channel: ledger.open(f"escrow@{channel}") for channel in channels},
     )
+
+
+def _block(ledger: TokenLedger, name: str, chains: Sequence[str]) -> int:
+    return ledger.open(name, len(chains), places=[f"{name}@{chain}" for chain in chains])

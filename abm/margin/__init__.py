@@ -17,7 +17,6 @@ from abm.margin.haircuts import (
     backed_value,
     concentration_add_on,
     counted_value,
-    token_prices,
     total_value,
 )
 from abm.margin.joint import JointPoints, joint_changes, joint_span_points
@@ -72,7 +71,6 @@ __all__ = [
     "span_points",
     "span_total",
     "stress_changes",
-    "token_prices",
     "total_value",
     "unit_initial",
 ]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from abm.margin.checks import check_number, checked_numbers
+from abm.market.tokens import token_prices
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,19 +19,13 @@ if TYPE_CHECKING:
     from abm.scenario.network import Token
 
 
-def token_prices(tokens: Sequence[Token], price_usd: float) -> NDArray[np.float64]:
-    """Return the dollars that one base unit of each token is worth, shape (tokens,)."""
-    return np.array(
-        [(1.0 if token.worth == "dollar" else price_usd) / token.base_units for token in tokens]
-    )
-
-
 def counted_value(
     units: NDArray[np.int64],
     age_seconds: NDArray[np.int64],
     tokens: Sequence[Token],
     price_usd: float,
     rule: Collateral,
+    backing: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]:
     """Value of claims after haircuts.
 
@@ -45,7 +40,9 @@ def counted_value(
     price_usd : float
         Price of the underlying that the venue believes, in dollars.
     rule : Collateral
-        When a claim is stale, and its haircut.
+        When a claim is stale, its haircut, and when it is refused.
+    backing : ndarray, shape (tokens,), optional
+        Share of each token's worth that counts, from 0 to 1; all of it where not given.
 
     Returns
     -------
@@ -53,7 +50,11 @@ def counted_value(
         Dollars that count as margin, at least 0.
     """
     counted = token_prices(tokens, price_usd) * (1.0 - np.array([t.haircut for t in tokens]))
+    if backing is not None:
+        counted *= backing
     fresh = np.where(age_seconds > rule.stale_after_seconds, 1.0 - rule.stale_haircut, 1.0)
+    if rule.refused_after_seconds is not None:
+        fresh[age_seconds > rule.refused_after_seconds] = 0.0
     return total_value(units, counted) * fresh
 
 

@@ -6,6 +6,7 @@ from abm.market.instruments import InstrumentTable, list_instruments
 from abm.market.paths import price_path
 from abm.market.pricing import Greeks, black_76, black_scholes_merton, black_value, greeks
 from abm.market.surface import implied_volatility, volatility_levels
+from abm.market.tokens import token_prices
 
 __all__ = [
     "Greeks",
@@ -20,5 +21,6 @@ __all__ = [
     "implied_volatility_of_price",
     "list_instruments",
     "price_path",
+    "token_prices",
     "volatility_levels",
 ]

@@ -10,6 +10,7 @@ from abm.scenario.fields import (
     AtLeastOne,
     Count,
     Fraction,
+    FractionBelowOne,
     NotNegative,
     Positive,
     PositiveSeconds,
@@ -22,7 +23,16 @@ class Collateral(Table):
     """The collateral architecture and what a venue may count under it."""
 
     architecture: Annotated[
-        Literal["message_passing", "silo"], Field(description="How collateral is held and reached")
+        Literal[
+            "silo",
+            "asset_bridge",
+            "lock_and_mint",
+            "message_passing",
+            "layer2_aggregation",
+            "unified_pool",
+            "centralized_exchange",
+        ],
+        Field(description="How collateral is held and reached"),
     ]
     sync_seconds: Annotated[
         PositiveSeconds, Field(description="Time between a vault's reports of all its balances")
@@ -33,6 +43,45 @@ class Collateral(Table):
     stale_haircut: Annotated[
         Fraction, Field(description="Further share of a stale claim that does not count")
     ] = 0.0
+    refused_after_seconds: Annotated[
+        PositiveSeconds | None,
+        Field(description="A claim older than this does not count at all; never, if not given"),
+    ] = None
+    wrapped_haircut: Annotated[
+        FractionBelowOne,
+        Field(description="Share of what stands for other tokens that does not count as margin"),
+    ] = 0.0
+    wrapped_value: Annotated[
+        Literal["redeemable", "parent"],
+        Field(
+            description="What the venue takes a wrapped token for: the share of it that is backed, "
+            "or the price of its parent whatever stands behind it"
+        ),
+    ] = "redeemable"
+    exit_delay_seconds: Annotated[
+        Seconds,
+        Field(description="layer2_aggregation: wait of a withdrawal before its message is sent"),
+    ] = 604_800.0
+    exit_usd_per_hour: Annotated[
+        Positive, Field(description="layer2_aggregation: value that leaves the exit queue an hour")
+    ] = 50e6
+    rebalance_seconds: Annotated[
+        PositiveSeconds, Field(description="unified_pool: time between two looks at its shares")
+    ] = 1_800.0
+    hub_share: Annotated[
+        FractionBelowOne,
+        Field(description="unified_pool: share of each token that it keeps on the venue's chain"),
+    ] = 0.3
+
+    @model_validator(mode="after")
+    def _refuses_after_stale(self) -> Collateral:
+        refused = self.refused_after_seconds
+        if refused is not None and refused < self.stale_after_seconds:
+            raise ValueError(
+                f"refused_after_seconds = {refused} is below stale_after_seconds = "
+                f"{self.stale_after_seconds}"
+            )
+        return self
 
 
 class Auction(Table):

@@ -125,13 +125,14 @@ def _population_problems(scenario: Scenario) -> Iterator[Problem]:
 def _route_problems(scenario: Scenario, homes: dict[str, str]) -> Iterator[Problem]:
     """Check that messages can reach every home chain, given with the first key that names it."""
     venue = scenario.venue.chain
-    if scenario.collateral.architecture != "message_passing" or venue not in scenario.chains:
+    architecture = scenario.collateral.architecture
+    if architecture == "silo" or venue not in scenario.chains:
         return
     routes = {(channel.source, channel.destination) for channel in scenario.channels.values()}
     for chain, key in homes.items():
         for route in ((venue, chain), (chain, venue)):
             if chain != venue and route not in routes:
-                rule = f"message_passing needs a channel from {route[0]} to {route[1]}"
+                rule = f"{architecture} needs a channel from {route[0]} to {route[1]}"
                 yield Problem(key, repr(chain), rule)
 
 

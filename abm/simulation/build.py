@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from abm.collateral import ARCHITECTURES, Surroundings
+from abm.collateral import ARCHITECTURES, Surroundings, make_token_table
 from abm.ledger import CashBook, TokenLedger, open_holders
 from abm.margin import METHODS, PositionTable, Requirements, mark_instruments
 from abm.market import PriceBoard, Round, list_instruments
@@ -41,12 +41,19 @@ def build_world(scenario: Scenario) -> World:
     accounts = first_maker + len(makers) + 1
     home_chains = (*traders.chains, *([venue.chain] * (accounts - first_maker)))
 
-    ledger = TokenLedger(tuple(scenario.tokens))
+    make_architecture = ARCHITECTURES[scenario.collateral.architecture]
+    tokens = make_token_table(scenario, make_architecture.represents)
+    ledger = TokenLedger(tokens.names)
+    liquidators = draw_liquidators(scenario, streams)
+    at_venue = [venue.chain] * accounts
+    wallet_chains = at_venue if make_architecture.held_at_venue else home_chains
     holders = open_holders(
         ledger,
-        accounts=accounts,
+        wallet_chains=wallet_chains,
+        vault_chains=home_chains if make_architecture.reached_by_message else at_venue,
+        liquidator_chains=liquidators.chains,
         relayers=scenario.relayers.count,
-        liquidators=scenario.liquidators.count,
+        venue_chain=venue.chain,
         chains=tuple(scenario.chains),
         channels=tuple(scenario.channels),
     )
@@ -70,9 +77,9 @@ def build_world(scenario: Scenario) -> World:
         taker_fee=venue.taker_fee,
     )
     surroundings = Surroundings(
-        scenario, ledger, holders, cash, transport, graph, board, home_chains, len(traders)
+        scenario, tokens, ledger, holders, cash, transport, graph, board, home_chains, len(traders)
     )
-    architecture = ARCHITECTURES[scenario.collateral.architecture](surroundings)
+    architecture = make_architecture(surroundings)
     log = EventLog()
     auctions = AuctionHouse(scenario.liquidation.auction, transport.halted_seconds)
     waterfall = Waterfall(ledger, cash, holders)
@@ -100,7 +107,7 @@ def build_world(scenario: Scenario) -> World:
         instruments=instruments,
         traders=traders,
         arrivals=draw_arrivals(traders, clock.step_count, clock.step_seconds, streams),
-        liquidators=draw_liquidators(scenario, streams),
+        liquidators=liquidators,
         relayers=draw_relayers(scenario, streams),
         ledger=ledger,
         holders=holders,
@@ -108,6 +115,7 @@ def build_world(scenario: Scenario) -> World:
         positions=positions,
         transport=transport,
         board=board,
+        place=surroundings,
         architecture=architecture,
         exchange=exchange,
         auctions=auctions,

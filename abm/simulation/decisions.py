@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from abm.agents import choose_top_up
-from abm.margin import token_prices
+from abm.market import token_prices
 from abm.simulation.world import TopUp, World
 
 if TYPE_CHECKING:
@@ -77,19 +77,19 @@ def schedule_top_up(world: World, account: int, liquidation: int, second: int) -
 def answer_calls(world: World) -> None:
     """Let called traders deposit what they decide to, where it still helps."""
     tokens = list(world.scenario.tokens.values())
+    unit_usd = token_prices(tokens, world.marks.price_usd)
     while world.top_ups and world.top_ups[0].second <= world.now:
         due = heapq.heappop(world.top_ups)
         liquidation = world.desk.liquidations[due.liquidation]
         if not liquidation.is_open:
             continue
         account = due.account
-        chain = world.architecture.chain_of(account)
+        chain = world.wallet_chain(account)
         if world.transport.is_halted(chain, world.now):
             # Nothing moves where no blocks are made; its owner tries again when there are.
             again = world.transport.chains[chain].halted_until
             heapq.heappush(world.top_ups, replace(due, second=again))
             continue
-        unit_usd = token_prices(tokens, world.marks.price_usd)
         counted = [
             worth * (1.0 - token.haircut)
             for worth, token in zip(unit_usd.tolist(), tokens, strict=True)

@@ -240,17 +240,14 @@ class AuctionDesk:
         chain = world.liquidators.chains[liquidator]
         if world.transport.is_halted(chain, world.now):
             return []
-        tokens = list(world.scenario.tokens.values())
-        published = world.board[chain].price_usd
-        resale = world.price_usd * (1.0 - world.scenario.liquidators.resale_cost)
+        published = world.place.counted_unit_usd(world.board[chain].price_usd)
+        resale = world.unit_usd(world.price_usd) * (1.0 - world.scenario.liquidators.resale_cost)
         return [
             Offer(
                 auction.id,
                 auction.units_left,
-                world.auctions.factor(auction, world.now)
-                * published
-                / tokens[auction.token].base_units,
-                resale / tokens[auction.token].base_units,
+                world.auctions.factor(auction, world.now) * float(published[auction.token]),
+                float(resale[auction.token]),
             )
             for auction in world.auctions.open_on(chain)
         ]

@@ -34,7 +34,7 @@ def endow(world: World) -> None:
         per_usd = rule.base_units / (1.0 if rule.worth == "dollar" else price)
         deposit = int(float(world.traders.wealth_usd[trader]) * per_usd)
         reserve = int(float(world.traders.reserve_usd[trader]) * per_usd)
-        ledger.endow(holders.vault + trader, token, deposit)
+        world.architecture.endow(trader, token, deposit)
         ledger.endow(holders.wallet + trader, token, reserve)
     for account in world.makers:
         amount = round(scenario.market_makers.capital_usd * MICRO)

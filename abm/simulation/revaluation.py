@@ -10,7 +10,6 @@ from abm.margin import (
     mark_instruments,
     option_values,
     renewed,
-    token_prices,
     total_value,
 )
 from abm.units import MICRO
@@ -65,17 +64,17 @@ def revalue(world: World) -> None:
     else:
         world.requirements = world.margin.requirements(world.positions.sparse())
         world.revalued_marks = world.marks
-    tokens = list(scenario.tokens.values())
     claims = world.architecture.claims
     counted = counted_value(
         claims.units,
         world.now - claims.as_of_second,
-        tokens,
+        world.place.tokens.rules,
         world.marks.price_usd,
         scenario.collateral,
+        world.place.counted_share(),
     )
     own = world.cash.balances / MICRO + world.requirements.position_value
-    claim_usd = total_value(claims.units, token_prices(tokens, world.marks.price_usd))
+    claim_usd = total_value(claims.units, world.place.counted_unit_usd(world.marks.price_usd))
     world.beliefs = Beliefs(
         marks=world.marks,
         equity=own + counted,
@@ -92,18 +91,17 @@ def true_equity(world: World) -> NDArray[np.float64]:
     Returns
     -------
     ndarray, shape (accounts,)
-        Cash, positions, vault, and what was seized from it and is under way, in dollars.
+        Cash, positions, and collateral wherever it is, in dollars.
     """
     scenario = world.scenario
     level = float(world.path.level[world.step])
     value = option_values(
         world.instruments, world.price_usd, level, world.now, scenario.market.volatility
     )
-    prices = token_prices(list(scenario.tokens.values()), world.price_usd)
-    accounts = len(world.cash.balances)
-    vaults = world.ledger.block(world.holders.vault, accounts) + world.desk.under_way
     positions = world.positions.sparse() @ value
     equity: NDArray[np.float64] = (
-        world.cash.balances / MICRO + positions + total_value(vaults, prices)
+        world.cash.balances / MICRO
+        + positions
+        + total_value(world.owned_units(), world.unit_usd(world.price_usd))
     )
     return equity

@@ -71,14 +71,14 @@ def settle_bids(world: World) -> None:
     """Exchange liquidators' dollars for seized collateral, in the order of asking."""
     ledger, holders = world.ledger, world.holders
     cash = world.cash.token
-    tokens = list(world.scenario.tokens.values())
     for bid in world.intents.bids:
         auction = world.auctions.auctions[bid.auction]
         chain = auction.seized.chain
         wallet = holders.liquidator + bid.liquidator
         held = ledger.balance(wallet, cash)
         gas = min(round(world.transport.gas_usd(chain) * MICRO), held)
-        published = world.board[chain].price_usd / tokens[auction.token].base_units
+        counted = world.place.counted_unit_usd(world.board[chain].price_usd)
+        published = float(counted[auction.token])
         per_unit = world.auctions.factor(auction, world.now) * published * MICRO
         units = min(bid.units, auction.units_left)
         if per_unit > 0:
@@ -99,11 +99,10 @@ def settle_bids(world: World) -> None:
 def settle_resales(world: World) -> None:
     """Let liquidators sell what they bought, at the true price less the cost of selling."""
     ledger, holders = world.ledger, world.holders
-    tokens = list(world.scenario.tokens.values())
-    price = world.price_usd * (1.0 - world.scenario.liquidators.resale_cost)
     while world.resales and world.resales[0].second <= world.now:
         resale = heapq.heappop(world.resales)
         wallet = holders.liquidator + resale.liquidator
-        micro_dollars = int(resale.units * price * MICRO / tokens[resale.token].base_units)
+        worth_usd = resale.units * float(world.unit_usd(world.price_usd)[resale.token])
+        micro_dollars = int(worth_usd * (1.0 - world.scenario.liquidators.resale_cost) * MICRO)
         ledger.transfer(wallet, holders.outside, resale.token, resale.units)
         ledger.transfer(holders.outside, wallet, world.cash.token, micro_dollars)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from abm.margin import token_prices, total_value
+from abm.margin import total_value
 from abm.simulation.revaluation import true_equity
 from abm.units import MICRO, dollars
 from abm.venue import NO_ASK, NO_BID, Side
@@ -84,10 +84,11 @@ def spread_volatility(world: World) -> float | None:
 def _record_chains(world: World) -> None:
     now = world.now
     traders = len(world.traders)
-    prices = token_prices(list(world.scenario.tokens.values()), world.price_usd)
+    prices = world.unit_usd(world.price_usd)
     vaults = total_value(world.ledger.block(world.holders.vault, traders), prices)
     claims = world.architecture.claims
-    claimed = total_value(claims.units[:traders], prices)
+    counted = world.place.counted_unit_usd(world.price_usd)
+    claimed = total_value(claims.units[:traders], counted)
     ages = now - claims.as_of_second[:traders]
     stand = world.collateral_chains
     for name in world.scenario.chains:
@@ -134,7 +135,7 @@ def record_accounts(world: World, moment: str) -> None:
     """Add a row for every account."""
     equity = true_equity(world)
     accounts = len(world.cash.balances)
-    prices = token_prices(list(world.scenario.tokens.values()), world.price_usd)
+    prices = world.unit_usd(world.price_usd)
     vault = total_value(world.ledger.block(world.holders.vault, accounts), prices)
     wallet = total_value(world.ledger.block(world.holders.wallet, accounts), prices)
     for account in range(accounts):

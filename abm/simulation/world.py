@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from abm.collateral import Architecture
+    from abm.collateral import Architecture, Surroundings
     from abm.ledger import CashBook, Holders, TokenLedger
     from abm.margin import MarginMethod, Marks, PositionTable, PreparedMargin, Requirements
     from abm.market import InstrumentTable, PriceBoard, Round
@@ -98,6 +98,7 @@ class World:
     positions: PositionTable
     transport: Transport
     board: PriceBoard
+    place: Surroundings
     architecture: Architecture
     exchange: Exchange
     auctions: AuctionHouse
@@ -139,6 +140,31 @@ class World:
     def price_usd(self) -> float:
         """The true price now, in dollars."""
         return float(self.path.price_usd[self.step])
+
+    def unit_usd(self, price_usd: float) -> NDArray[np.float64]:
+        """Return what one base unit of each token is really worth, in dollars, shape (tokens,).
+
+        What stands for another token is worth the share of it that is backed.
+        """
+        return self.place.tokens.unit_usd(price_usd) * self.place.bridge.backing()
+
+    def wallet_chain(self, account: int) -> str:
+        """Return the chain on which an account's wallet stands."""
+        if self.architecture.held_at_venue:
+            return self.scenario.venue.chain
+        return self.place.home_chains[account]
+
+    def owned_units(self) -> NDArray[np.int64]:
+        """Return every account's collateral, wherever it is, in base units.
+
+        Returns
+        -------
+        ndarray of int64, shape (accounts, tokens)
+            In vaults, in escrows, between lock and mint, and seized and not home yet.
+        """
+        vaults = self.ledger.block(self.holders.vault, len(self.cash.balances))
+        escrowed, pending = self.architecture.escrowed, self.architecture.bridge.pending
+        return vaults + self.desk.under_way + escrowed + pending
 
     @property
     def house(self) -> int:

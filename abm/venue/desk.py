@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from abm.collateral import Architecture, Arrived, CallArrived, Seized, SeizureOrder
+from abm.collateral import Arrived, CallArrived, Reach, Seized, SeizureOrder
 from abm.units import dollars
 from abm.venue.liquidation import Liquidation, Outcome, Stage, seizure_target
 from abm.venue.orders import Order, Side, Trade, TradeKind
@@ -63,7 +63,7 @@ class LiquidationDesk:
     ----------
     rule : abm.scenario.collateral.Liquidation
         Grace, buffer, close-out.
-    architecture : Architecture
+    architecture : Reach
         Reaches the collateral.
     exchange, cash, auctions, waterfall, log
         The venue's other parts.
@@ -85,7 +85,7 @@ class LiquidationDesk:
     def __init__(
         self,
         rule: LiquidationRule,
-        architecture: Architecture,
+        architecture: Reach,
         exchange: Exchange,
         cash: CashBook,
         auctions: AuctionHouse,

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
 import pytest
 
-from abm.collateral import ARCHITECTURES, Architecture, Seized, SeizureOrder, Surroundings
+from abm.collateral import (
+    ARCHITECTURES,
+    Architecture,
+    Seized,
+    SeizureOrder,
+    Surroundings,
+    make_token_table,
+)
 from abm.ledger import CashBook, Holders, TokenLedger, open_holders
 from abm.market import PriceBoard, Round
 from abm.network import Transport, build_graph
 from abm.randomness import Streams
 from abm.scenario import parse_scenario
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 ETH, USDC = 0, 1
 FAR, LOCAL, OTHER, MAKER = 0, 1, 2, 3
@@ -28,6 +39,7 @@ class Setting:
     """An architecture and everything around it; deliveries work as in a run."""
 
     architecture: Architecture
+    place: Surroundings
     ledger: TokenLedger
     holders: Holders
     cash: CashBook
@@ -35,8 +47,22 @@ class Setting:
     board: PriceBoard
 
     def vault(self, account: int) -> tuple[int, int]:
-        """Return ETH and USDC in an account's vault."""
-        return self._held(self.holders.vault + account)
+        """Return ETH and USDC in an account's vault, in whichever form it holds them."""
+        return self._both(self.place.vault_balances()[account])
+
+    def owned(self, account: int) -> tuple[int, int]:
+        """Return ETH and USDC of an account in its vault or under way."""
+        architecture = self.architecture
+        under_way = architecture.escrowed[account] + architecture.bridge.pending[account]
+        return self._both(self.place.vault_balances()[account] + under_way)
+
+    def units(self, seized: Seized) -> tuple[int, int]:
+        """Return ETH and USDC of a seizure, in whichever form they are sold."""
+        return self._both(np.array(seized.units))
+
+    def _both(self, units: NDArray[np.int64]) -> tuple[int, int]:
+        original = self.place.tokens.original
+        return int(units[original == ETH].sum()), int(units[original == USDC].sum())
 
     def wallet(self, account: int) -> tuple[int, int]:
         """Return ETH and USDC in an account's wallet."""
@@ -51,12 +77,11 @@ class Setting:
         return self._held(self.holders.escrow[channel])
 
     def _held(self, holder: int) -> tuple[int, int]:
-        return self.ledger.balance(holder, ETH), self.ledger.balance(holder, USDC)
+        return self._both(self.ledger.block(holder, 1)[0])
 
     def claim(self, account: int) -> tuple[int, int]:
         """Return ETH and USDC that the venue counts for an account."""
-        eth, usdc = self.architecture.claims.units[account].tolist()
-        return eth, usdc
+        return self._both(self.architecture.claims.units[account])
 
     def kinds(self) -> list[str]:
         """Return the kinds of all messages, in the order of sending."""
@@ -84,6 +109,22 @@ class Setting:
             self.deliver(now)
         return now
 
+    def sell(self, seized: Seized, units: tuple[int, ...], micro_dollars: int) -> None:
+        """Let the outside world buy units of a seizure for dollars, where they stand."""
+        auction, outside = self.holders.auction[seized.chain], self.holders.outside
+        for token, amount in enumerate(units):
+            self.ledger.transfer(auction, outside, token, amount)
+        self.ledger.endow(outside, USDC, micro_dollars)
+        self.ledger.transfer(outside, auction, USDC, micro_dollars)
+
+    def breaches(self) -> list[str]:
+        """Return every rule of conservation that is broken."""
+        return [
+            *self.ledger.breaches(),
+            *self.cash.breaches(),
+            *self.architecture.bridge.breaches(),
+        ]
+
     def seized(self, account: int, target_usd: float, now: int = 0) -> Seized:
         """Seize from an account, wait for it, and return the event."""
         self.architecture.seize(SeizureOrder(account, 0, target_usd), cause=0, now=now)
@@ -94,7 +135,7 @@ class Setting:
 
 
 class SettingMaker(Protocol):
-    """Makes settings; `protocol` and `channel` replace keys of every protocol and channel."""
+    """Makes settings; keywords replace keys of every protocol, channel and chain."""
 
     def __call__(
         self,
@@ -102,6 +143,8 @@ class SettingMaker(Protocol):
         *,
         protocol: dict[str, Any] | None = None,
         channel: dict[str, Any] | None = None,
+        chain: dict[str, Any] | None = None,
+        collateral: dict[str, Any] | None = None,
     ) -> Setting:
         """Return a setting."""
         ...
@@ -109,7 +152,7 @@ class SettingMaker(Protocol):
 
 def _scenario_data(architecture: str) -> dict[str, Any]:
     # Hardly any time passes on the way: a message is ready a second after it was sent.
-    chain = {"block_seconds": 1e-6, "gas_usd": 0.5}
+    chain = {"block_seconds": 1e-6, "gas_usd": 0.0}
     lane = {
         "protocol": "post",
         "finality_median_seconds": 0,
@@ -138,7 +181,7 @@ def _scenario_data(architecture: str) -> dict[str, Any]:
         "protocols": {"post": {"expiry_seconds": 10_000, "retry_seconds": 1_000}},
         "channels": channels,
         "venue": {"chain": "home"},
-        "collateral": {"architecture": architecture, "sync_seconds": 600},
+        "collateral": {"architecture": architecture, "sync_seconds": 600, "exit_delay_seconds": 0},
         "liquidation": {"auction": {"start_factor": 0.95, "cutoff_factor": 0.7}},
         "waterfall": {"insurance_fund_usd": 0},
         "traders": {
@@ -166,18 +209,29 @@ def make_setting() -> SettingMaker:
         *,
         protocol: dict[str, Any] | None = None,
         channel: dict[str, Any] | None = None,
+        chain: dict[str, Any] | None = None,
+        collateral: dict[str, Any] | None = None,
     ) -> Setting:
         data = _scenario_data(architecture)
         data["protocols"]["post"].update(protocol or {})
         for rule in data["channels"].values():
             rule.update(channel or {})
+        for rule in data["chains"].values():
+            rule.update(chain or {})
+        data["collateral"].update(collateral or {})
         scenario = parse_scenario(data)
-        ledger = TokenLedger(tuple(scenario.tokens))
+        maker = ARCHITECTURES[architecture]
+        tokens = make_token_table(scenario, maker.represents)
+        ledger = TokenLedger(tokens.names)
+        homes = ("far", "home", "other", "home")
+        at_venue = ("home",) * 4
         holders = open_holders(
             ledger,
-            accounts=4,
+            wallet_chains=at_venue if maker.held_at_venue else homes,
+            vault_chains=homes if maker.reached_by_message else at_venue,
+            liquidator_chains=("home",),
             relayers=1,
-            liquidators=1,
+            venue_chain="home",
             chains=tuple(scenario.chains),
             channels=tuple(scenario.channels),
         )
@@ -187,27 +241,28 @@ def make_setting() -> SettingMaker:
         board = PriceBoard(tuple(scenario.chains), Round(100.0, 0.8, 0))
         place = Surroundings(
             scenario,
+            tokens,
             ledger,
             holders,
             cash,
             transport,
             graph,
             board,
-            home_chains=("far", "home", "other", "home"),
+            home_chains=homes,
             trader_count=3,
         )
-        made = ARCHITECTURES[architecture](place)
+        made = maker(place)
         for account in (FAR, LOCAL, OTHER):
             for token in (ETH, USDC):
                 ledger.endow(holders.wallet + account, token, WALLET[token])
-                ledger.endow(holders.vault + account, token, VAULT[token])
+                made.endow(account, token, VAULT[token])
         made.claims.units[:] = place.vault_balances()
-        return Setting(made, ledger, holders, cash, transport, board)
+        return Setting(made, place, ledger, holders, cash, transport, board)
 
     return make
 
 
-@pytest.fixture(scope="session", params=["message_passing", "silo"])
+@pytest.fixture(scope="session", params=list(ARCHITECTURES))
 def architecture(request: pytest.FixtureRequest) -> str:
     """Return the name of each architecture in turn."""
     name: str = request.param

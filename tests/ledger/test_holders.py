@@ -9,9 +9,11 @@ def test_every_holder_of_a_run_has_a_place_of_its_own() -> None:
     ledger = TokenLedger(("USDC",))
     holders = open_holders(
         ledger,
-        accounts=3,
+        wallet_chains=["far"] * 3,
+        vault_chains=["home"] * 3,
+        liquidator_chains=["far"] * 4,
         relayers=2,
-        liquidators=4,
+        venue_chain="home",
         chains=("home", "far"),
         channels=("out", "back"),
     )
@@ -24,18 +26,28 @@ def test_every_holder_of_a_run_has_a_place_of_its_own() -> None:
         holders.fund,
         holders.treasury,
         holders.outside,
+        holders.attacker,
+        holders.rebalancing,
         *holders.auction.values(),
+        *holders.lock.values(),
         *holders.escrow.values(),
     ]
-    # 3 + 3 + 2 + 4 in blocks, 4 single ones, 2 auctions, 2 escrows.
-    assert sorted(places) == list(range(20))
-    assert len(ledger.block(0, 99)) == 20
+    # 3 + 3 + 2 + 4 in blocks, 6 single ones, 2 auctions, 2 locks, 2 escrows.
+    assert sorted(places) == list(range(24))
+    assert len(ledger.block(0, 99)) == 24
 
 
 def test_holders_are_named_for_what_they_are() -> None:
     ledger = TokenLedger(("USDC",))
     holders = open_holders(
-        ledger, accounts=2, relayers=1, liquidators=1, chains=("far",), channels=("back",)
+        ledger,
+        wallet_chains=["far", "far"],
+        vault_chains=["far", "far"],
+        liquidator_chains=["far"],
+        relayers=1,
+        venue_chain="home",
+        chains=("far",),
+        channels=("back",),
     )
     places = [holders.wallet + 1, holders.vault, holders.relayer, holders.fund]
     places += [holders.auction["far"], holders.escrow["back"]]
@@ -44,6 +56,6 @@ def test_holders_are_named_for_what_they_are() -> None:
         "vault[0]",
         "relayer",
         "insurance_fund",
-        "auction.far",
-        "escrow.back",
+        "auction@far",
+        "escrow@back",
     ]

@@ -15,9 +15,9 @@ from abm.margin import (
     backed_value,
     concentration_add_on,
     counted_value,
-    token_prices,
     total_value,
 )
+from abm.market import token_prices
 from abm.scenario.collateral import Collateral
 from abm.scenario.network import Token
 

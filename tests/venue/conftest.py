@@ -78,7 +78,14 @@ def open_floor() -> Floor:
     """Return a floor with empty books."""
     ledger = TokenLedger(("USDC", "ETH"))
     holders = open_holders(
-        ledger, accounts=6, relayers=1, liquidators=1, chains=("home", "far"), channels=()
+        ledger,
+        wallet_chains=["far"] * 6,
+        vault_chains=["far"] * 6,
+        liquidator_chains=["far"],
+        relayers=1,
+        venue_chain="home",
+        chains=("home", "far"),
+        channels=(),
     )
     cash = CashBook(ledger, holders.venue_vault, USDC, 6)
     positions = PositionTable(6, SERIES)

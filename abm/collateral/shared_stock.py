@@ -1,0 +1,94 @@
+"""What the architectures share whose owners hold claims on one stock of tokens."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from abm.collateral.architecture import Seized
+from abm.collateral.at_venue import AtVenue
+from abm.collateral.vaults import units_for_order
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from abm.collateral.architecture import SeizureOrder
+
+
+class SharedStock(AtVenue):
+    """Claims in the vaults; originals in the locks, whosever they were.
+
+    A seizure burns an account's claims and sells originals of the stock. Losses of the stock are
+    everybody's: each claim is then worth what is left.
+    """
+
+    def _claim(self, original: int) -> int:
+        """Return the column of claims on an original."""
+        return self._place.tokens.standing_for(original, self._venue)
+
+    def _stock_chain(self, account: int) -> str:
+        """Return the chain on which an account's deposits join the stock."""
+        raise NotImplementedError
+
+    def endow(self, account: int, token: int, amount: int) -> None:
+        """Bring originals into the stock, and claims on them into the vault."""
+        ledger, lock = self._place.ledger, self._place.holders.lock[self._stock_chain(account)]
+        ledger.endow(lock, token, amount)
+        ledger.mint(self._vault(account), self._claim(token), amount)
+
+    def _enter_here(self, account: int, token: int, amount: int, now: int) -> None:
+        self.bridge.lock(account, self._venue, token, amount, source=self._wallet(account))
+        self.bridge.mint(account, self._claim(token), amount)
+        self._count(account, now)
+
+    def _leave_here(self, account: int, token: int, amount: int, *, source: int) -> None:
+        if not self._place.tokens.locked_on[token]:
+            super()._leave_here(account, token, amount, source=source)
+            return
+        self.bridge.burn(account, token, amount, source=source)
+        self.bridge.release(account, self._venue, token, amount, self._wallet(account))
+
+    def _sale_chain(self, order: SeizureOrder, units: Sequence[int]) -> str:  # noqa: ARG002
+        """Return the chain on which a seizure's originals are sold."""
+        return self._venue
+
+    def seize(self, order: SeizureOrder, *, cause: int, now: int) -> None:
+        """Burn claims worth the order at once, and sell as many originals where they stand."""
+        vault = self._vault(order.account)
+        originals = self._place.tokens.original.tolist()
+        held = self._place.vault_balances()[order.account].tolist()
+        claims = units_for_order(self._place, order, self._venue, held, sold_as=originals)
+        chain = self._sale_chain(order, claims)
+        for token, units in enumerate(claims):
+            if units:
+                self.bridge.burn(order.account, token, units, source=vault)
+        self._count(order.account, now)
+        self._release_for_sale(order, chain, claims, cause=cause, now=now)
+
+    def _release_for_sale(
+        self, order: SeizureOrder, chain: str, claims: Sequence[int], *, cause: int, now: int
+    ) -> None:
+        """Have the originals of burnt claims sold on a chain."""
+        self._sell(order, chain, claims, cause=cause, now=now)
+
+    def _sell(
+        self, order: SeizureOrder, chain: str, claims: Sequence[int], *, cause: int, now: int
+    ) -> None:
+        """Move the originals of burnt claims into a chain's auction."""
+        sold = [0] * self._place.token_count
+        for token, units in enumerate(claims):
+            if units:
+                original = int(self._place.tokens.original[token])
+                auction = self._place.holders.auction[chain]
+                sold[original] += self.bridge.release(order.account, chain, token, units, auction)
+        self._events.append(
+            Seized(order.account, order.liquidation, chain, tuple(sold), now, cause)
+        )
+
+    def give_back(self, seized: Seized, units: Sequence[int], *, cause: int, now: int) -> None:  # noqa: ARG002
+        """Return unsold originals to the stock, and claims on them to the vault."""
+        auction = self._place.holders.auction[seized.chain]
+        for token, amount in enumerate(units):
+            if amount:
+                self.bridge.lock(seized.account, seized.chain, token, amount, source=auction)
+                self.bridge.mint(seized.account, self._claim(token), amount)
+        self._count(seized.account, now)

@@ -1,0 +1,94 @@
+"""The tokens of a run: the scenario's own, and those that an architecture lets stand for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from abm.market.tokens import token_prices
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from abm.scenario.model import Scenario
+    from abm.scenario.network import Token
+
+Representation = Literal["none", "by_chain", "pooled", "custodial"]
+"""Which tokens stand for others: none; one for each token and chain on which originals are locked;
+shares of one pool over all chains; a custodian's promises."""
+
+
+@dataclass(frozen=True)
+class TokenTable:
+    """Tokens in the order of the ledger's columns: originals first, then what stands for them.
+
+    Attributes
+    ----------
+    names : tuple of str
+    rules : tuple of Token
+        The scenario's rule of each token; for one that stands for another, the other's.
+    original : ndarray of int64, shape (tokens,)
+        Column of what each stands for; its own column for an original.
+    locked_on : tuple of tuple of str
+        Chains whose locks hold the originals; empty for an original.
+    """
+
+    names: tuple[str, ...]
+    rules: tuple[Token, ...]
+    original: NDArray[np.int64]
+    locked_on: tuple[tuple[str, ...], ...]
+
+    def __len__(self) -> int:
+        """Return the number of tokens."""
+        return len(self.names)
+
+    @property
+    def representations(self) -> list[int]:
+        """Columns of the tokens that stand for others."""
+        return [token for token, chains in enumerate(self.locked_on) if chains]
+
+    def unit_usd(self, price_usd: float) -> NDArray[np.float64]:
+        """Return the dollars that one base unit of each is worth if wholly backed."""
+        return token_prices(self.rules, price_usd)
+
+    def standing_for(self, original: int, chain: str) -> int:
+        """Return the column of what stands for an original that is locked on a chain.
+
+        Raises
+        ------
+        KeyError
+            If nothing stands for it.
+        """
+        for token in self.representations:
+            if int(self.original[token]) == original and chain in self.locked_on[token]:
+                return token
+        raise KeyError(f"nothing stands for {self.names[original]} locked on {chain}")
+
+
+def make_token_table(scenario: Scenario, represents: Representation) -> TokenTable:
+    """Return the tokens of a run under an architecture."""
+    originals = list(scenario.tokens)
+    names, standing = list(originals), list(range(len(originals)))
+    locked: list[tuple[str, ...]] = [()] * len(originals)
+    venue = scenario.venue.chain
+    places: list[tuple[str, tuple[str, ...]]] = []
+    if represents == "by_chain":
+        places = [(chain, (chain,)) for chain in scenario.chains if chain != venue]
+    elif represents == "pooled":
+        places = [("pool", tuple(scenario.chains))]
+    elif represents == "custodial":
+        places = [("custodian", (venue,))]
+    for suffix, chains in places:
+        for column, name in enumerate(originals):
+            names.append(f"{name}.{suffix}")
+            standing.append(column)
+            locked.append(chains)
+    rules = list(scenario.tokens.values())
+    return TokenTable(
+        tuple(names),
+        tuple(rules[column] for column in standing),
+        np.array(standing, dtype=np.int64),
+        tuple(locked),
+    )
