@@ -10,15 +10,21 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from abm.scenario.network import Channel, Protocol
+    from abm.network.lanes import Lane
+    from abm.scenario.network import Channel
 
 # Log-normal 95th centile, where the heavy tail starts.
 Z_95 = 1.6448536269514722
 # Gas multiple at and beyond which the channel's whole congestion factor applies: the six-fold
 # gas of 12 March 2020.
 FULL_CONGESTION = 6.0
+# Realised volatility, in multiples of its base, from which the whole volatility factor applies.
+FULL_STRESS = 4.0
 LONGEST_TAIL = 50.0
 STANDARD_NORMAL = NormalDist()
+# Inclusion, block, tail, its size, loss, duplicate and finality; then the verifiers; then
+# reordering and execution. What comes later in the list shifts nothing that comes before.
+DRAWS_BEFORE, DRAWS_AFTER = 7, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,32 +35,29 @@ class Draw:
     finality: float
     attestation: float
     block: float
+    held: float
     lost: bool
     duplicated: bool
+    stuck: bool
 
 
-def draw_count(protocol: Protocol) -> int:
-    """Return how many uniforms one message of a protocol takes."""
-    return 7 + protocol.verifiers
+def draw_count(lane: Lane) -> int:
+    """Return how many uniforms one message of a lane takes."""
+    return DRAWS_BEFORE + lane.verifiers + DRAWS_AFTER
 
 
-def draw_delays(
-    channel: Channel,
-    protocol: Protocol,
-    blocks: tuple[float, float],
-    uniforms: Sequence[float],
-) -> Draw:
+def draw_delays(lane: Lane, uniforms: Sequence[float], extra_loss: float = 0.0) -> Draw:
     """Draw the way of one message.
 
     Parameters
     ----------
-    channel, protocol : Channel, Protocol
-        The scenario's parameters.
-    blocks : tuple of float
-        Block times of source and destination, in seconds.
+    lane : Lane
+        The channel, its protocol and its chains.
     uniforms : sequence of float
         As many draws from [0, 1) as `draw_count` says; the message's own, so that an additional
         message changes no other's way.
+    extra_loss : float
+        Probability that a failure of the channel swallows a message that would not be lost anyway.
 
     Returns
     -------
@@ -63,21 +66,26 @@ def draw_delays(
         the quorum's order statistic over the verifiers' lognormal times, times a Pareto factor
         from the 95th centile on if the message falls into the tail.
     """
-    inclusion, block, tail, beyond, loss, duplicate, final, *signers = uniforms
-    finality = channel.finality_median_seconds * exp(channel.finality_ln_sigma * _normal(final))
-    signer = _normal(sorted(signers)[protocol.quorum - 1])
+    channel, protocol = lane.channel, lane.protocol
+    inclusion, block, tail, beyond, loss, duplicate, final, *rest = uniforms
+    signers, (reorder, stuck) = rest[: lane.verifiers], rest[lane.verifiers :]
+    finality = lane.finality_median_seconds * exp(lane.finality_ln_sigma * _normal(final))
+    signer = _normal(sorted(signers)[lane.quorum - 1])
     attestation = channel.attestation_median_seconds * exp(channel.attestation_ln_sigma * signer)
     if tail < protocol.tail_probability:
         start = channel.attestation_median_seconds * exp(Z_95 * channel.attestation_ln_sigma)
         pareto = (1.0 - beyond) ** (-1.0 / protocol.tail_exponent)
         attestation = start * min(pareto, LONGEST_TAIL)
+    lost_below = protocol.loss_probability + extra_loss * (1.0 - protocol.loss_probability)
     return Draw(
-        inclusion=inclusion * blocks[0],
+        inclusion=inclusion * lane.blocks[0],
         finality=finality,
         attestation=attestation,
-        block=block * blocks[1],
-        lost=loss < protocol.loss_probability,
+        block=block * lane.blocks[1],
+        held=protocol.reorder_seconds if reorder < protocol.reorder_probability else 0.0,
+        lost=loss < lost_below,
         duplicated=duplicate < protocol.duplicate_probability,
+        stuck=stuck < protocol.stuck_probability,
     )
 
 
@@ -86,40 +94,61 @@ def _normal(uniform: float) -> float:
     return STANDARD_NORMAL.inv_cdf(uniform or 2.0**-54)
 
 
-def typical_delay(channel: Channel, protocol: Protocol, blocks: tuple[float, float]) -> float:
+def typical_delay(lane: Lane) -> float:
     """Return how long a message takes if every part takes its median, in seconds.
 
     The median of the quorum's order statistic is taken at the normal quantile of
     ``(quorum - 1/3) / (verifiers + 1/3)``.
 
+    >>> from abm.network.lanes import Lane
     >>> from abm.scenario.network import Channel, Protocol
-    >>> lane = Channel(source="a", destination="b", protocol="p", finality_median_seconds=100.0,
-    ...                attestation_median_seconds=20.0, execution_seconds=5.0)
-    >>> typical_delay(lane, Protocol(), (12.0, 2.0))
+    >>> channel = Channel(source="a", destination="b", protocol="p",
+    ...                   attestation_median_seconds=20.0, execution_seconds=5.0)
+    >>> typical_delay(Lane(channel, Protocol(), (12.0, 2.0), 100.0, 0.0, 1, 1))
     132.0
     """
-    share = (protocol.quorum - 1 / 3) / (protocol.verifiers + 1 / 3)
+    channel = lane.channel
+    share = (lane.quorum - 1 / 3) / (lane.verifiers + 1 / 3)
     signer = exp(channel.attestation_ln_sigma * STANDARD_NORMAL.inv_cdf(share))
     return (
-        sum(blocks) / 2
-        + channel.finality_median_seconds
+        sum(lane.blocks) / 2
+        + lane.finality_median_seconds
         + channel.attestation_median_seconds * signer
         + channel.execution_seconds
+        + channel.challenge_seconds
     )
 
 
-def congestion_multiple(channel: Channel, gas_multiple: float) -> float:
-    """Return how much longer finality and attestation take at a gas multiple.
+def stretch(channel: Channel, gas_multiple: float, stress: float) -> float:
+    """Return how much longer finality and attestation take in a market under stress.
 
-    Rises linearly from 1 at calm gas to the channel's factor at six-fold gas. Lengthening under
-    stress is measured: CCTP medians were 1.5 times longer while Arbitrum was abnormal (Invarians,
-    374,980 messages in 2025).
+    Rises linearly from 1 in a calm market to the channel's congestion factor at six-fold gas, and
+    again from 1 to its volatility factor at four-fold volatility; both multiply. Measured: CCTP
+    medians were 1.5 times longer while Arbitrum was abnormal, the upper decile about twice as long
+    under compound stress (Invarians, 374,980 messages in 2025).
+
+    Parameters
+    ----------
+    channel : Channel
+        Its two factors.
+    gas_multiple : float
+        Gas at the more crowded end, in multiples of calm.
+    stress : float
+        Realised volatility in multiples of its base.
 
     >>> from abm.scenario.network import Channel
-    >>> lane = Channel(source="a", destination="b", protocol="p", finality_median_seconds=1.0,
-    ...                attestation_median_seconds=1.0)
-    >>> [congestion_multiple(lane, gas) for gas in (1.0, 3.5, 12.0)]
+    >>> channel = Channel(source="a", destination="b", protocol="p",
+    ...                   attestation_median_seconds=1.0, volatility_factor=1.2)
+    >>> [stretch(channel, gas, 1.0) for gas in (1.0, 3.5, 12.0)]
     [1.0, 1.25, 1.5]
+    >>> round(stretch(channel, 12.0, 2.5), 3)
+    1.65
     """
-    share = min(max((gas_multiple - 1.0) / (FULL_CONGESTION - 1.0), 0.0), 1.0)
-    return 1.0 + share * (channel.congestion_factor - 1.0)
+    congestion = _share(gas_multiple, FULL_CONGESTION) * (channel.congestion_factor - 1.0)
+    volatility = _share(stress, FULL_STRESS) * (channel.volatility_factor - 1.0)
+    return (1.0 + congestion) * (1.0 + volatility)
+
+
+def _share(multiple: float, full: float) -> float:
+    """Return where a multiple stands between 1 and ``full``, from 0 to 1."""
+    return min(max((multiple - 1.0) / (full - 1.0), 0.0), 1.0)

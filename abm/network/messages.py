@@ -13,6 +13,14 @@ class Fate(StrEnum):
     DELIVERED = "delivered"
     LOST = "lost"
     EXPIRED = "expired"
+    VOID = "void"
+
+
+TELLING_KINDS = frozenset({"balance_report", "margin_call"})
+"""Kinds of message that only tell; all others move tokens, and stand still in a freeze."""
+
+WEIGHTLESS_KINDS = TELLING_KINDS | {"seizure"}
+"""Kinds that bring no tokens along; the value of all others counts against rate limits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +50,8 @@ class Message:
         Dollars it carries or moves, for reports.
     repeat_of : int or None
         The message that this one repeats or duplicates.
+    forged : bool
+        Signed by stolen keys: nobody sent it from the source.
     """
 
     id: int
@@ -54,6 +64,7 @@ class Message:
     payload: object
     value_usd: float = 0.0
     repeat_of: int | None = None
+    forged: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -61,7 +72,9 @@ class Transit:
     """The way of one message: seconds are from the start of the run, None until they happen.
 
     ``expected_second`` is when it would arrive if every part took its median;
-    ``last_block_seconds`` is how long its delivery waits for the destination's block.
+    ``included_second`` and ``final_second`` are when the source has it, and has it finally enough
+    for the protocol; ``last_block_seconds`` is how long its delivery waits for the destination's
+    block; ``limited_seconds`` is how long a rate limit held it; ``reason`` says why it is void.
     """
 
     message: Message
@@ -70,11 +83,19 @@ class Transit:
     expiry_second: int
     expected_second: int
     last_block_seconds: float
+    included_second: float = 0.0
+    final_second: float = 0.0
     fate: Fate = Fate.IN_FLIGHT
+    reason: str | None = None
     doomed: bool = False
+    stuck: bool = False
+    reorged: bool = False
+    admitted: bool = False
+    forced_in: bool = False
     relayer: int | None = None
     picked_second: int | None = None
     fee_paid_usd: float = 0.0
     end_second: int | None = None
     applied: bool = False
     halted_seconds: int = 0
+    limited_seconds: int = 0

@@ -4,57 +4,24 @@ from __future__ import annotations
 
 import heapq
 from collections import defaultdict
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from math import ceil
 from typing import TYPE_CHECKING
 
-from abm.network.delays import congestion_multiple, draw_count, draw_delays, typical_delay
-from abm.network.messages import Fate, Message, Transit
+from abm.network.conditions import Conditions
+from abm.network.delays import draw_count, draw_delays, typical_delay
+from abm.network.lanes import resolve_lane
+from abm.network.limits import RateLimits
+from abm.network.messages import TELLING_KINDS, WEIGHTLESS_KINDS, Fate, Message, Transit
+from abm.network.nonces import NonceBook
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from abm.network.places import Haltable
     from abm.network.topology import ChainGraph
     from abm.randomness import Streams
     from abm.scenario.model import Scenario
-    from abm.scenario.network import Channel
-
-
-@dataclass
-class Haltable:
-    """Something that can stand still, with the times at which it did."""
-
-    halts: list[tuple[int, int]] = field(default_factory=list)
-    halted_until: int = 0
-
-    def halt(self, start: int, end: int) -> None:
-        """Stand still from one second to another."""
-        self.halts.append((start, end))
-        self.halted_until = max(self.halted_until, end)
-
-    def halted_seconds(self, start: int, end: int) -> int:
-        """Return how many seconds of an interval fall into its halts, overlapping ones once."""
-        total, counted_to = 0, start
-        for begin, stop in sorted(self.halts):
-            first, last = max(begin, counted_to), min(stop, end)
-            if last > first:
-                total += last - first
-                counted_to = last
-        return total
-
-
-@dataclass
-class ChainState(Haltable):
-    """What changes about a chain during a run."""
-
-    gas_multiple: float = 1.0
-
-
-@dataclass
-class ChannelState(Haltable):
-    """What changes about a channel during a run."""
-
-    awaiting: dict[int, Transit] = field(default_factory=dict)
 
 
 class Transport:
@@ -76,27 +43,21 @@ class Transport:
 
     def __init__(self, scenario: Scenario, graph: ChainGraph, streams: Streams) -> None:
         self.graph = graph
-        self.chains = {name: ChainState() for name in scenario.chains}
-        self.channels = {name: ChannelState() for name in scenario.channels}
+        self.conditions = Conditions(scenario, streams)
+        self.chains = self.conditions.chains
+        self.channels = self.conditions.channels
+        self.lanes = {name: resolve_lane(scenario, name) for name in scenario.channels}
         self.transits: list[Transit] = []
         self._scenario = scenario
         self._streams = streams
         self._due: list[tuple[int, int, Transit]] = []
         self._repeats: list[tuple[int, int, Message]] = []
         self._ended: list[Transit] = []
-        self._copies: dict[tuple[str, int], int] = defaultdict(int)
-        self._applied: dict[str, dict[int, int]] = defaultdict(dict)
-        self._nonces: dict[str, int] = defaultdict(int)
+        self._nonces = NonceBook()
         self._occurrences: dict[tuple[str, str, str], int] = defaultdict(int)
-        self._typical = {
-            name: typical_delay(rule, scenario.protocols[rule.protocol], self._blocks(rule))
-            for name, rule in scenario.channels.items()
-        }
-
-    def _blocks(self, rule: Channel) -> tuple[float, float]:
-        """Return the block times of a channel's source and destination."""
-        chains = self._scenario.chains
-        return chains[rule.source].block_seconds, chains[rule.destination].block_seconds
+        self._parked: dict[str, list[tuple[int, int, Transit]]] = defaultdict(list)
+        self._typical = {name: typical_delay(lane) for name, lane in self.lanes.items()}
+        self._limits = RateLimits(self.lanes)
 
     def typical_seconds(self, channel: str) -> float:
         """Return how long a channel's messages take if every part takes its median."""
@@ -108,7 +69,11 @@ class Transport:
 
     def gas_usd(self, chain: str) -> float:
         """Return the cost of executing one message on a chain now, in dollars."""
-        return self._scenario.chains[chain].gas_usd * self.chains[chain].gas_multiple
+        return self.conditions.gas_usd(chain)
+
+    def blocked_until(self, channel: str) -> int:
+        """Return the second at which a channel and both its chains work again."""
+        return self.conditions.blocked_until(channel)
 
     def is_halted(self, chain: str, now: int) -> bool:
         """Return whether a chain makes no blocks at this second."""
@@ -130,8 +95,7 @@ class Transport:
         How it travels is drawn by its own name: its channel, kind and subject, and how many of
         these went before it.
         """
-        nonce = self._nonces[channel]
-        self._nonces[channel] += 1
+        nonce = self._nonces.next(channel)
         message = Message(
             id=len(self.transits),
             channel=channel,
@@ -148,39 +112,45 @@ class Transport:
 
     def _start(self, message: Message, now: int) -> None:
         """Draw the way of a message and put it on it, with its duplicate if it has one."""
-        rule = self._scenario.channels[message.channel]
-        protocol = self._scenario.protocols[rule.protocol]
-        key = (message.channel, message.kind, message.subject)
+        name, lane = message.channel, self.lanes[message.channel]
+        rule, protocol = lane.channel, lane.protocol
+        key = (name, message.kind, message.subject)
         uniforms = self._streams.uniforms(
-            "message", *key, str(self._occurrences[key]), count=draw_count(protocol)
+            "message", *key, str(self._occurrences[key]), count=draw_count(lane)
         )
         self._occurrences[key] += 1
-        draw = draw_delays(rule, protocol, self._blocks(rule), uniforms)
-        gas = max(self.chains[end].gas_multiple for end in (rule.source, rule.destination))
-        stretch = congestion_multiple(rule, gas)
-        included = max(now, self.chains[rule.source].halted_until) + draw.inclusion
-        ready = included + stretch * (draw.finality + draw.attestation)
+        draw = draw_delays(lane, uniforms, self.channels[name].loss)
+        slowdown = self.conditions.slowdown(name, now)
+        source = self.chains[rule.source]
+        included = source.goes_on(now) + draw.inclusion
+        stalled = 0.0 if protocol.confidence == "soft" else source.finality_stalled_until - included
+        ready = included + slowdown * (draw.finality + draw.attestation)
+        ready += max(stalled, 0.0) + rule.challenge_seconds + draw.held
         transit = Transit(
             message=message,
             fee_usd=self._scenario.gas.fee_multiple * self.gas_usd(rule.destination),
             ready_second=ceil(ready),
             expiry_second=now + ceil(protocol.expiry_seconds),
-            expected_second=now + ceil(self._typical[message.channel]),
+            expected_second=now + ceil(self._typical[name]),
             last_block_seconds=draw.block,
+            included_second=included,
+            final_second=included + max(stalled, 0.0) + slowdown * draw.finality,
             doomed=draw.lost,
+            stuck=draw.stuck,
+            admitted=message.kind in WEIGHTLESS_KINDS or not self._limits.limit(name),
         )
         self.transits.append(transit)
-        self._copies[message.channel, message.nonce] += 1
+        self._nonces.start(name, message.nonce)
         if draw.lost:
             noticed = now + ceil(protocol.retry_seconds)
             heapq.heappush(self._repeats, (noticed, message.id, message))
         else:
-            self.channels[message.channel].awaiting[message.id] = transit
+            self.channels[name].awaiting[message.id] = transit
         if draw.duplicated and message.repeat_of is None:
             twin = replace(message, id=len(self.transits), repeat_of=message.id)
             self.transits.append(replace(transit, message=twin, doomed=False))
-            self.channels[message.channel].awaiting[twin.id] = self.transits[-1]
-            self._copies[message.channel, message.nonce] += 1
+            self.channels[name].awaiting[twin.id] = self.transits[-1]
+            self._nonces.start(name, message.nonce)
 
     def fee_offered(self, transit: Transit, now: int) -> float:
         """Return the fee a relayer would get, in dollars: it doubles while the message waits."""
@@ -191,39 +161,69 @@ class Transport:
 
     def ready(self, channel: str, before: int) -> list[Transit]:
         """Return the messages of a channel that a relayer may pick up before a second."""
-        awaiting = self.channels[channel].awaiting
-        if not awaiting or self.blocked_until(channel) >= before:
+        state = self.channels[channel]
+        if not state.awaiting or self.blocked_until(channel) >= before:
             return []
-        return [transit for transit in awaiting.values() if transit.ready_second < before]
+        if self._limits.limit(channel):
+            self._admit(channel, before)
+        ready = [transit for transit in state.awaiting.values() if transit.ready_second < before]
+        if state.censorships:
+            return [transit for transit in ready if not self._is_unsigned(transit, before)]
+        return ready
 
-    def _works_again(self, channel: str, second: int) -> int:
-        """Return the first second from this one on that falls into no halt of a channel's way."""
-        rule = self._scenario.channels[channel]
-        parts = (self.channels[channel], self.chains[rule.source], self.chains[rule.destination])
-        halts = sorted(halt for part in parts for halt in part.halts)
-        for start, end in halts:
-            if start <= second < end:
-                second = end
-        return second
+    def _admit(self, channel: str, before: int) -> None:
+        """Let what is signed before a second ask the rate limits when it may go."""
+        asking = [
+            transit
+            for transit in self.channels[channel].awaiting.values()
+            if not transit.admitted and transit.ready_second < before
+        ]
+        asking.sort(key=lambda transit: (transit.ready_second, transit.message.id))
+        for transit in asking:
+            goes = self._limits.admit(channel, transit.message.value_usd, transit.ready_second)
+            transit.admitted = True
+            transit.limited_seconds = ceil(goes) - transit.ready_second
+            transit.ready_second = ceil(goes)
 
-    def blocked_until(self, channel: str) -> int:
-        """Return the second at which a channel and both its chains work again."""
-        rule = self._scenario.channels[channel]
-        return max(
-            self.channels[channel].halted_until,
-            self.chains[rule.source].halted_until,
-            self.chains[rule.destination].halted_until,
+    def _is_unsigned(self, transit: Transit, now: int) -> bool:
+        """Return whether so many verifiers leave a message out that it has no quorum."""
+        lane = self.lanes[transit.message.channel]
+        return any(
+            rule.by == "verifiers"
+            and now <= rule.until
+            and rule.hits(transit.message)
+            and lane.verifiers - round(rule.share * lane.verifiers) < lane.quorum
+            for rule in self.channels[transit.message.channel].censorships
         )
 
-    def pick_up(self, transit: Transit, relayer: int, now: int, fee_usd: float) -> None:
-        """Put a ready message on its last leg, with the relayer who carries it."""
+    def _works_again(self, transit: Transit, second: int) -> int:
+        """Return the first second from this one on at which nothing on its way stops a message."""
+        rule = self._scenario.channels[transit.message.channel]
+        source, destination = self.chains[rule.source], self.chains[rule.destination]
+        parts: list[Haltable] = [self.channels[transit.message.channel], source, destination]
+        if not transit.forced_in:
+            transit.forced_in = True
+            second = max(part.goes_on(second) for part in parts)
+        if transit.message.kind not in TELLING_KINDS:
+            parts += [source.freezes, destination.freezes]
+        while (later := max(part.goes_on(second, forced=False) for part in parts)) > second:
+            second = later
+        return second
+
+    def pick_up(self, transit: Transit, relayer: int | None, now: int, fee_usd: float) -> None:
+        """Put a ready message on its last leg, with the relayer who carries it.
+
+        A message whose execution fails is delivered when somebody retries it.
+        """
         channel = transit.message.channel
-        rule = self._scenario.channels[channel]
+        lane = self.lanes[channel]
         picked = max(now, transit.ready_second, self.blocked_until(channel))
         transit.relayer = relayer
         transit.picked_second = picked
         transit.fee_paid_usd = fee_usd
-        due = picked + ceil(rule.execution_seconds + transit.last_block_seconds)
+        due = picked + ceil(lane.channel.execution_seconds + transit.last_block_seconds)
+        if transit.stuck:
+            due += ceil(lane.protocol.retry_seconds)
         del self.channels[channel].awaiting[transit.message.id]
         heapq.heappush(self._due, (due, transit.message.id, transit))
 
@@ -232,17 +232,33 @@ class Transport:
         delivered = []
         while self._due and self._due[0][0] <= now:
             due, identifier, transit = heapq.heappop(self._due)
-            works_again = self._works_again(transit.message.channel, due)
+            if transit.end_second is not None:
+                continue
+            works_again = self._works_again(transit, due)
             if due < works_again:
                 heapq.heappush(self._due, (works_again, identifier, transit))
                 continue
+            if self._waits_its_turn(transit):
+                parked = self._parked[transit.message.channel]
+                heapq.heappush(parked, (transit.message.nonce, identifier, transit))
+                continue
             self._end(transit, Fate.DELIVERED, due)
-            seen = self._applied[transit.message.channel]
-            if transit.message.nonce not in seen:
-                seen[transit.message.nonce] = identifier
-                transit.applied = True
+            transit.applied = self._nonces.apply(transit.message.channel, transit.message.nonce)
             delivered.append(transit)
+            self._call_next(transit.message.channel, due)
         return delivered
+
+    def _waits_its_turn(self, transit: Transit) -> bool:
+        """Return whether an earlier message of an ordered channel has not come to its end."""
+        message = transit.message
+        ordered = self.lanes[message.channel].protocol.ordered and not message.forged
+        return ordered and not self._nonces.is_next(message.channel, message.nonce)
+
+    def _call_next(self, channel: str, second: int) -> None:
+        """Let the first parked message of an ordered channel try again."""
+        if parked := self._parked[channel]:
+            _, identifier, transit = heapq.heappop(parked)
+            heapq.heappush(self._due, (second, identifier, transit))
 
     def _end(self, transit: Transit, fate: Fate, second: int) -> None:
         """Give a message its one end.
@@ -256,22 +272,66 @@ class Transport:
             raise ValueError(f"message {transit.message.id} is {transit.fate} already")
         transit.fate = fate
         transit.end_second = second
-        transit.halted_seconds = self._halted_seconds(transit, second)
-        self._ended.append(transit)
-        self._copies[transit.message.channel, transit.message.nonce] -= 1
-
-    def _halted_seconds(self, transit: Transit, end: int) -> int:
-        """Return how much of a message's way fell into a halt of its channel or chains."""
-        rule = self._scenario.channels[transit.message.channel]
-        start = transit.message.sent_second
-        return max(
-            part.halted_seconds(start, end)
-            for part in (
-                self.channels[transit.message.channel],
-                self.chains[rule.source],
-                self.chains[rule.destination],
-            )
+        transit.halted_seconds = self.conditions.halted_seconds(
+            transit.message.channel, transit.message.sent_second, second
         )
+        self._ended.append(transit)
+        self._nonces.end(transit.message.channel, transit.message.nonce)
+
+    def void(self, transit: Transit, reason: str, now: int) -> bool:
+        """End a message that turns out never to have been sent.
+
+        Returns
+        -------
+        bool
+            Whether its sender must be told: no copy was delivered or is still under way.
+        """
+        channel = transit.message.channel
+        self.channels[channel].awaiting.pop(transit.message.id, None)
+        transit.reason = reason
+        self._end(transit, Fate.VOID, now)
+        self._call_next(channel, now)
+        return not transit.message.forged and self._nonces.is_gone(channel, transit.message.nonce)
+
+    def forge(
+        self, channel: str, kind: str, payload: object, *, cause: int, now: int, value_usd: float
+    ) -> Transit:
+        """Let whoever holds the keys sign a message that nobody sent, and carry it.
+
+        Rate limits, the challenge time and halts stop it like any other.
+        """
+        lane = self.lanes[channel]
+        nonce = self._nonces.next(channel)
+        message = Message(
+            len(self.transits),
+            channel,
+            kind,
+            "attacker",
+            nonce,
+            cause,
+            now,
+            payload,
+            value_usd,
+            forged=True,
+        )
+        ready = now + ceil(lane.channel.challenge_seconds)
+        transit = Transit(
+            message=message,
+            fee_usd=0.0,
+            ready_second=ready,
+            expiry_second=now + ceil(lane.protocol.expiry_seconds),
+            expected_second=ready,
+            last_block_seconds=lane.blocks[1],
+            included_second=now,
+            final_second=now,
+            admitted=not self._limits.limit(channel),
+        )
+        self.transits.append(transit)
+        self._nonces.start(channel, nonce)
+        self.channels[channel].awaiting[message.id] = transit
+        self._admit(channel, ready + 1)
+        self.pick_up(transit, None, now, 0.0)
+        return transit
 
     def expire_and_repeat(self, now: int) -> list[Transit]:
         """Give up what waited too long, repeat what was lost.
@@ -279,16 +339,18 @@ class Transport:
         Returns what expired without any copy of it delivered or still under way.
         """
         expired = []
-        for state in self.channels.values():
+        for channel, state in self.channels.items():
             late = [transit for transit in state.awaiting.values() if transit.expiry_second <= now]
             for transit in late:
                 del state.awaiting[transit.message.id]
                 self._end(transit, Fate.EXPIRED, now)
-                key = (transit.message.channel, transit.message.nonce)
-                if self._copies[key] == 0 and key[1] not in self._applied[key[0]]:
+                self._call_next(channel, now)
+                if self._nonces.is_gone(channel, transit.message.nonce):
                     expired.append(transit)
         while self._repeats and self._repeats[0][0] <= now:
             _, identifier, message = heapq.heappop(self._repeats)
+            if self.transits[identifier].end_second is not None:
+                continue
             self._end(self.transits[identifier], Fate.LOST, now)
             again = replace(message, id=len(self.transits), sent_second=now, repeat_of=message.id)
             self._start(again, now)
@@ -298,9 +360,9 @@ class Transport:
         """Stop a channel from now until a second."""
         self.channels[channel].halt(now, until)
 
-    def halt_chain(self, chain: str, now: int, until: int) -> None:
-        """Stop a chain from now until a second."""
-        self.chains[chain].halt(now, until)
+    def halt_chain(self, chain: str, now: int, until: int, forced_after: int | None = None) -> None:
+        """Stop a chain from now until a second, or its sequencer alone, as `Haltable.halt`."""
+        self.chains[chain].halt(now, until, forced_after)
 
     def in_flight(self) -> Iterable[Transit]:
         """Yield the messages that have no end yet."""

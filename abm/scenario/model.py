@@ -92,6 +92,8 @@ def _network_problems(scenario: Scenario) -> Iterator[Problem]:
             yield _unknown(
                 f"channels.{name}.protocol", channel.protocol, scenario.protocols, "protocols"
             )
+        yield from _lane_problems(scenario, name, channel)
+    yield from _limit_problems(scenario)
     routes: dict[tuple[str, str], str] = {}
     for name, channel in scenario.channels.items():
         route = (channel.source, channel.destination)
@@ -101,6 +103,43 @@ def _network_problems(scenario: Scenario) -> Iterator[Problem]:
         routes.setdefault(route, name)
     if scenario.venue.chain not in scenario.chains:
         yield _unknown("venue.chain", scenario.venue.chain, scenario.chains, "chains")
+
+
+def _lane_problems(scenario: Scenario, name: str, channel: Channel) -> Iterator[Problem]:
+    """Check what a channel takes over from its protocol and its source, and what it changes."""
+    protocol = scenario.protocols.get(channel.protocol)
+    source = scenario.chains.get(channel.source)
+    if protocol is None or source is None:
+        return
+    verifiers = channel.verifiers or protocol.verifiers
+    quorum = channel.quorum or protocol.quorum
+    if quorum > verifiers:
+        key = "quorum" if channel.quorum is not None else "verifiers"
+        rule = f"the channel's quorum of {quorum} must not be above its {verifiers} verifiers"
+        yield Problem(f"channels.{name}.{key}", str(getattr(channel, key)), rule)
+    if channel.finality_median_seconds is None:
+        level = protocol.confidence
+        if source.seconds_until(level) is None:
+            rule = (
+                f"this key is required, or chains.{channel.source}.{level}_seconds, for which "
+                f"protocol {channel.protocol!r} waits"
+            )
+            yield Problem(f"channels.{name}.finality_median_seconds", "", rule)
+
+
+def _limit_problems(scenario: Scenario) -> Iterator[Problem]:
+    """Check that the channels of one protocol and source share one rolling-day limit."""
+    first: dict[tuple[str, str], str] = {}
+    for name, channel in scenario.channels.items():
+        other = first.setdefault((channel.protocol, channel.source), name)
+        for key in ("daily_limit_usd", "large_transfer_usd"):
+            found, expected = getattr(channel, key), getattr(scenario.channels[other], key)
+            if found != expected:
+                rule = (
+                    f"channels of one protocol and source share their limit; {other!r} has "
+                    f"{'none' if expected is None else f'{expected:g}'}"
+                )
+                yield Problem(f"channels.{name}.{key}", str(found), rule)
 
 
 def _population_problems(scenario: Scenario) -> Iterator[Problem]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -56,10 +57,16 @@ def _record_messages(world: World) -> None:
             message.sent_second,
             transit.expected_second,
             transit.ready_second,
+            ceil(transit.final_second),
+            transit.limited_seconds,
             transit.picked_second,
             transit.end_second,
             transit.fate,
+            transit.reason,
             transit.applied,
+            transit.stuck,
+            transit.reorged,
+            message.forged,
             transit.relayer,
             transit.fee_paid_usd,
             transit.halted_seconds,
@@ -189,6 +196,7 @@ def _record_run(world: World) -> None:
         late_messages(world.transport.transits),
         fates.count(Fate.LOST),
         fates.count(Fate.EXPIRED),
+        fates.count(Fate.VOID),
         fates.count(Fate.IN_FLIGHT),
         float(np.percentile(ended, 50)) if ended else None,
         float(np.percentile(ended, 95)) if ended else None,

@@ -22,6 +22,7 @@ from abm.margin import delay_laws
 from abm.margin.buffers import MEAN_OVERSHOOT, METHODS, required_buffer, stretched_scan_range
 from abm.margin.excess import expected_excess, expected_excess_laplace, expected_excess_normal
 from abm.margin.latency import DelayDistribution
+from abm.network import Lane
 from abm.network.delays import draw_count, draw_delays
 from abm.randomness import Streams
 from abm.scenario.network import Channel, Protocol
@@ -387,15 +388,13 @@ def test_the_lognormal_law_is_the_one_that_the_transport_draws() -> None:
         attestation_ln_sigma=0.5,
     )
     protocol = Protocol(tail_probability=0.2, tail_exponent=1.2)
+    lane = Lane(channel, protocol, (12.0, 2.0), 1.0, 0.0, 1, 1)
     streams = Streams(1)
     count = 20_000
     draws = (
-        streams.uniforms("message", str(number), count=draw_count(protocol))
-        for number in range(count)
+        streams.uniforms("message", str(number), count=draw_count(lane)) for number in range(count)
     )
-    times = np.array(
-        [draw_delays(channel, protocol, (12.0, 2.0), draw).attestation for draw in draws]
-    )
+    times = np.array([draw_delays(lane, draw).attestation for draw in draws])
     law = DelayDistribution.lognormal(50.0, 0.5, tail_probability=0.2, tail_exponent=1.2)
     for probability in (0.05, 0.5, 0.8, 0.95, 0.99):
         share = (times <= law.quantile(probability)).mean()

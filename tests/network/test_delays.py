@@ -9,11 +9,12 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
+from abm.network import Lane, resolve_lane
 from abm.network.delays import (
     Draw,
-    congestion_multiple,
     draw_count,
     draw_delays,
+    stretch,
     typical_delay,
 )
 from abm.randomness import Streams
@@ -32,19 +33,20 @@ LANE = Channel(
 )
 
 
-def draws(count: int, protocol: Protocol, lane: Channel = LANE, seed: int = 1) -> list[Draw]:
-    return [
-        draw_delays(lane, protocol, (12.0, 2.0), uniforms)
-        for uniforms in own_uniforms(protocol, count, seed)
-    ]
+def lane_of(protocol: Protocol) -> Lane:
+    return Lane(LANE, protocol, (12.0, 2.0), 100.0, 0.2, protocol.verifiers, protocol.quorum)
 
 
-def own_uniforms(protocol: Protocol, count: int, seed: int = 1) -> list[list[float]]:
+def draws(count: int, protocol: Protocol, seed: int = 1) -> list[Draw]:
+    lane = lane_of(protocol)
+    return [draw_delays(lane, uniforms) for uniforms in own_uniforms(lane, count, seed)]
+
+
+def own_uniforms(lane: Lane, count: int, seed: int = 1) -> list[list[float]]:
     """Return the draws of as many messages."""
     streams = Streams(seed)
     return [
-        streams.uniforms("message", str(number), count=draw_count(protocol))
-        for number in range(count)
+        streams.uniforms("message", str(number), count=draw_count(lane)) for number in range(count)
     ]
 
 
@@ -73,18 +75,13 @@ def march_2020() -> Scenario:
 def test_delays_of_a_lane_have_the_quartiles_that_were_measured(
     march_2020: Scenario, lane: str, measured: tuple[int, int, int]
 ) -> None:
-    channel = march_2020.channels[lane]
-    protocol = march_2020.protocols[channel.protocol]
-    ends = (march_2020.chains[channel.source], march_2020.chains[channel.destination])
-    blocks = (ends[0].block_seconds, ends[1].block_seconds)
+    way = resolve_lane(march_2020, lane)
+    execution = way.channel.execution_seconds
     times = [
-        draw.inclusion + draw.finality + draw.attestation + channel.execution_seconds + draw.block
-        for draw in (
-            draw_delays(channel, protocol, blocks, uniforms)
-            for uniforms in own_uniforms(protocol, 3_000)
-        )
+        draw.inclusion + draw.finality + draw.attestation + execution + draw.block
+        for draw in (draw_delays(way, uniforms) for uniforms in own_uniforms(way, 3_000))
     ]
-    assert typical_delay(channel, protocol, blocks) == pytest.approx(np.median(times), rel=0.02)
+    assert typical_delay(way) == pytest.approx(np.median(times), rel=0.02)
     # 12 %: two lognormals and two uniforms do not bend through three quartiles exactly, the fast
     # lanes were measured in whole seconds (1 in 30 is 3 %), and 3,000 draws leave about 1 %.
     # A lane at twice or half its speed is far outside.
@@ -92,12 +89,8 @@ def test_delays_of_a_lane_have_the_quartiles_that_were_measured(
 
 
 def test_wormhole_from_solana_is_signed_after_17_to_26_seconds(march_2020: Scenario) -> None:
-    channel = march_2020.channels["from_solana"]
-    protocol = march_2020.protocols["wormhole"]
-    drawn = [
-        draw_delays(channel, protocol, (0.4, 2.0), uniforms)
-        for uniforms in own_uniforms(protocol, 2_000)
-    ]
+    lane = resolve_lane(march_2020, "from_solana")
+    drawn = [draw_delays(lane, uniforms) for uniforms in own_uniforms(lane, 2_000)]
     signed = [draw.inclusion + draw.finality + draw.attestation for draw in drawn]
     middle = np.percentile(signed, [10, 90])
     assert 17 <= middle[0] <= middle[1] <= 26
@@ -184,7 +177,7 @@ def test_one_accident_does_not_make_another_likelier() -> None:
 
 def test_nothing_goes_wrong_by_default() -> None:
     drawn = draws(500, Protocol())
-    assert not any(draw.lost or draw.duplicated for draw in drawn)
+    assert not any(draw.lost or draw.duplicated or draw.stuck or draw.held for draw in drawn)
 
 
 @pytest.mark.parametrize(("verifiers", "quorum"), [(1, 1), (3, 2), (5, 5), (5, 1), (16, 11)])
@@ -195,11 +188,11 @@ def test_the_typical_delay_is_the_median_of_what_is_drawn(verifiers: int, quorum
         for draw in draws(3_000, protocol)
     ]
     # A sum of medians is not the median of the sum; they are within 3 % here.
-    assert typical_delay(LANE, protocol, (12.0, 2.0)) == pytest.approx(median(times), rel=0.03)
+    assert typical_delay(lane_of(protocol)) == pytest.approx(median(times), rel=0.03)
 
 
 def test_a_draw_of_nothing_is_a_short_way_and_not_an_error() -> None:
-    draw = draw_delays(LANE, Protocol(), (12.0, 2.0), [0.0] * 8)
+    draw = draw_delays(lane_of(Protocol()), [0.0] * 10)
     assert 0 < draw.attestation < 1
     assert draw.inclusion == draw.block == 0
 
@@ -219,4 +212,33 @@ def test_congestion_grows_from_calm_to_six_fold_gas_and_no_further(
     gas: float, expected: float
 ) -> None:
     lane = LANE.model_copy(update={"congestion_factor": 2.0})
-    assert congestion_multiple(lane, gas) == pytest.approx(expected)
+    assert stretch(lane, gas, 1.0) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("stress", "expected"),
+    [
+        (0.5, 1.0),
+        (1.0, 1.0),
+        # Half of the way from 1 to 4 is 2.5.
+        (2.5, 1.3),
+        (4.0, 1.6),
+        (9.0, 1.6),
+    ],
+)
+def test_volatility_lengthens_from_calm_to_four_fold_and_no_further(
+    stress: float, expected: float
+) -> None:
+    lane = LANE.model_copy(update={"volatility_factor": 1.6, "congestion_factor": 2.0})
+    assert stretch(lane, 1.0, stress) == pytest.approx(expected)
+    # Congestion and volatility multiply.
+    assert stretch(lane, 6.0, stress) == pytest.approx(2.0 * expected)
+
+
+def test_more_kinds_of_accident_shift_no_draw() -> None:
+    """A way's first parts are the same whatever else may happen to it."""
+    calm = draws(50, Protocol())
+    rough = draws(50, Protocol(reorder_probability=0.5, stuck_probability=0.5))
+    assert [draw.attestation for draw in calm] == [draw.attestation for draw in rough]
+    assert any(draw.held for draw in rough)
+    assert any(draw.stuck for draw in rough)

@@ -104,7 +104,9 @@ def test_every_number_of_a_scenario_counts(scenario: Scenario) -> None:
     others: tuple[float, ...]
     for key, number in numbers_in(whole):
         # A bound lies on one side only, so one of these is allowed for nearly every number.
-        if isinstance(number, int):
+        if isinstance(number, bool):
+            others = (not number,)
+        elif isinstance(number, int):
             others = (number + 1, number - 1)
         else:
             others = (number / 2, number * 0.99, number + 1, 0.5)
