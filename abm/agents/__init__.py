@@ -12,6 +12,7 @@ from abm.agents.trader import (
     choose_orders,
     choose_top_up,
 )
+from abm.agents.withdrawal import Withdrawal, choose_withdrawal
 
 __all__ = [
     "DRAWS_PER_ARRIVAL",
@@ -29,10 +30,12 @@ __all__ = [
     "Trader",
     "TraderDesk",
     "TraderView",
+    "Withdrawal",
     "choose_bids",
     "choose_messages",
     "choose_orders",
     "choose_publication",
     "choose_quotes",
     "choose_top_up",
+    "choose_withdrawal",
 ]

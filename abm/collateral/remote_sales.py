@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -28,19 +29,21 @@ class RemoteSales:
 
     def __init__(self, place: Surroundings) -> None:
         self._place = place
-        self._kept: dict[int, tuple[tuple[int, int], ...]] = {}
+        self._to_mint: dict[int, list[tuple[int, int]]] = defaultdict(list)
 
     def keep(self, seized: Seized, units: Sequence[int]) -> None:
         """Lock unsold originals again on the chain of the sale."""
         place = self._place
         auction = place.holders.auction[seized.chain]
-        kept = []
         for original, amount in enumerate(units):
             if amount:
                 token = place.tokens.standing_for(original, seized.chain)
                 place.bridge.lock(seized.account, seized.chain, original, amount, source=auction)
-                kept.append((token, amount))
-        self._kept[seized.liquidation] = tuple(kept)
+                self.mint_later(seized.liquidation, token, amount)
+
+    def mint_later(self, liquidation: int, token: int, units: int) -> None:
+        """Have the proceeds' message mint what is locked for an account and not minted."""
+        self._to_mint[liquidation].append((token, units))
 
     def send_home(self, seized: Seized, micro_dollars: int, *, cause: int, now: int) -> None:
         """Put dollars into the escrow of the channel to the venue and send their message."""
@@ -48,11 +51,11 @@ class RemoteSales:
         channel = channel_between(place.graph, seized.chain, place.venue)
         auction, escrow = place.holders.auction[seized.chain], place.holders.escrow[channel]
         place.ledger.transfer(auction, escrow, place.cash.token, micro_dollars)
-        kept = self._kept.pop(seized.liquidation, ())
+        to_mint = tuple(self._to_mint.pop(seized.liquidation, ()))
         place.transport.send(
             channel,
             "proceeds",
-            SaleProceeds(seized.account, seized.liquidation, micro_dollars, kept),
+            SaleProceeds(seized.account, seized.liquidation, micro_dollars, to_mint),
             subject=f"account {seized.account}",
             cause=cause,
             now=now,

@@ -61,8 +61,8 @@ class SharedStock(AtVenue):
         for token, units in enumerate(claims):
             if units:
                 self.bridge.burn(order.account, token, units, source=vault)
-        self._count(order.account, now)
         self._release_for_sale(order, chain, claims, cause=cause, now=now)
+        self._count(order.account, now)
 
     def _release_for_sale(
         self, order: SeizureOrder, chain: str, claims: Sequence[int], *, cause: int, now: int
@@ -79,10 +79,17 @@ class SharedStock(AtVenue):
             if units:
                 original = int(self._place.tokens.original[token])
                 auction = self._place.holders.auction[chain]
-                sold[original] += self.bridge.release(order.account, chain, token, units, auction)
+                lock = self._place.holders.lock[chain]
+                there = min(units, self._place.ledger.balance(lock, original))
+                sold[original] += self.bridge.release(order.account, chain, token, there, auction)
+                self._keep_claim(order, chain, token, units - there)
         self._events.append(
             Seized(order.account, order.liquidation, chain, tuple(sold), now, cause)
         )
+
+    def _keep_claim(self, order: SeizureOrder, chain: str, token: int, units: int) -> None:  # noqa: ARG002
+        """Give an account back the claims for which the stock has nothing where it sells."""
+        self.bridge.mint(order.account, token, units)
 
     def give_back(self, seized: Seized, units: Sequence[int], *, cause: int, now: int) -> None:  # noqa: ARG002
         """Return unsold originals to the stock, and claims on them to the vault."""

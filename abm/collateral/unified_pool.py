@@ -128,6 +128,12 @@ class UnifiedPool(SharedStock):
             value_usd=order.target_usd,
         )
 
+    def _keep_claim(self, order: SeizureOrder, chain: str, token: int, units: int) -> None:
+        if chain == self._venue:
+            super()._keep_claim(order, chain, token, units)
+        elif units:
+            self._sales.mint_later(order.liquidation, token, units)
+
     def give_back(self, seized: Seized, units: Sequence[int], *, cause: int, now: int) -> None:
         """Return unsold originals to the pool; elsewhere, the proceeds' message tells of it."""
         if seized.chain == self._venue:

@@ -46,6 +46,16 @@ class Traders(Table):
         PositiveSeconds, Field(description="From the call's arrival to the top-up")
     ] = 600.0
     reaction_ln_sigma: Annotated[NotNegative, Field(description="Its log standard deviation")] = 1.0
+    withdrawals_per_day: Annotated[
+        NotNegative, Field(description="Mean withdrawals of one trader, of part of what is free")
+    ] = 0.0
+    panic_below: Annotated[
+        Fraction,
+        Field(
+            description="Withdraws all it can once the insurance fund is below a share of what it "
+            "was, drawn for each trader from 0 to this; 0 for nobody"
+        ),
+    ] = 0.0
 
 
 class MarketMakers(Table):

@@ -24,6 +24,7 @@ from abm.simulation.population import (
 )
 from abm.simulation.revaluation import mark, revalue
 from abm.simulation.snapshots import record_accounts, record_step
+from abm.simulation.withdrawals import Withdrawals, draw_withdrawals
 from abm.simulation.world import World
 from abm.venue import AuctionHouse, Beliefs, Exchange, LiquidationDesk, Waterfall
 
@@ -106,6 +107,7 @@ def build_world(scenario: Scenario) -> World:
         path=path,
         instruments=instruments,
         traders=traders,
+        withdrawals=Withdrawals(draw_withdrawals(scenario, streams)),
         arrivals=draw_arrivals(traders, clock.step_count, clock.step_seconds, streams),
         liquidators=liquidators,
         relayers=draw_relayers(scenario, streams),

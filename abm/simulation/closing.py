@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from abm.network import Fate, Transit
+from abm.simulation.balance_sheets import record_moves
 from abm.simulation.snapshots import record_accounts
 from abm.units import SECONDS_PER_HOUR, dollars
 from abm.venue import Outcome
@@ -25,6 +26,7 @@ def record_end(world: World) -> None:
     _record_messages(world)
     _record_liquidations(world)
     _record_auctions(world)
+    record_moves(world)
     for token, name in enumerate(world.ledger.tokens):
         issued, held = world.ledger.issued()[token], world.ledger.totals()[token]
         world.recorder.add("tokens", name, int(issued), int(held))
@@ -132,6 +134,31 @@ def _record_auctions(world: World) -> None:
         )
 
 
+def _efficiency(world: World) -> tuple[float, float, float, float, float, float]:
+    """Return how much capital the run needed for its open interest, and what moving it cost."""
+    locked, transit, counted, required, interest, price = (
+        np.array(world.recorder.column("steps", name), dtype=np.float64)
+        for name in (
+            "locked_usd",
+            "in_transit_usd",
+            "counted_usd",
+            "required_usd",
+            "open_interest_lots",
+            "price_usd",
+        )
+    )
+    idle = 1.0 - required[counted > 0] / counted[counted > 0]
+    moves = world.architecture.passage.moves
+    return (
+        float(locked.mean()),
+        float(np.clip(idle, 0.0, 1.0).mean()) if len(idle) else 0.0,
+        float(transit.mean()),
+        float((interest * price)[locked > 0].mean() / locked[locked > 0].mean()),
+        sum(move.gas_usd + move.fee_usd for move in moves),
+        sum(move.value_usd for move in moves if move.kind == "withdrawal"),
+    )
+
+
 def late_messages(transits: list[Transit]) -> int:
     """Count delivered messages that took far longer than the medians of their parts."""
     return sum(
@@ -204,5 +231,6 @@ def _record_run(world: World) -> None:
         float(np.median(depth[opened])),
         float(shortfall.max()),
         float(np.abs(gap).max()),
+        *_efficiency(world),
         len(world.log.events),
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from abm.margin import total_value
+from abm.simulation.balance_sheets import record_balance_sheets
 from abm.simulation.revaluation import true_equity
 from abm.units import MICRO, dollars
 from abm.venue import NO_ASK, NO_BID, Side
@@ -48,6 +49,7 @@ def record_step(world: World) -> None:
         shortfall,
         bad_debt + shortfall,
         float((world.beliefs.equity_before_haircuts - equity)[margined].sum()),
+        *capital(world),
         dollars(world.waterfall.fund()),
         world.desk.open_count,
         sum(backlog.values()),
@@ -68,6 +70,22 @@ def record_step(world: World) -> None:
     if now % SAMPLE_SECONDS == 0:
         _record_chains(world)
         _record_channels(world, backlog)
+        record_balance_sheets(world)
+
+
+def capital(world: World) -> tuple[float, float, float, float]:
+    """Return what is locked, in transit, counted as margin and required of all, in dollars."""
+    unit_usd = world.unit_usd(world.price_usd)
+    owned = float(total_value(world.owned_units(), unit_usd).sum())
+    in_vaults = world.ledger.block(world.holders.vault, len(world.cash.balances))
+    makers = dollars(float(world.cash.balances[list(world.makers)].sum()))
+    margined = slice(0, world.house)
+    return (
+        owned + makers,
+        owned - float(total_value(in_vaults, unit_usd).sum()),
+        float(np.maximum(world.beliefs.equity[margined], 0.0).sum()),
+        float(world.beliefs.initial[margined].sum()),
+    )
 
 
 def spread_volatility(world: World) -> float | None:

@@ -11,6 +11,7 @@ from abm.simulation.revaluation import mark, revalue
 from abm.simulation.settlement import expire_series, settle_intents
 from abm.simulation.shocks import apply_shocks
 from abm.simulation.snapshots import record_step
+from abm.simulation.withdrawals import request_withdrawals, settle_withdrawals
 
 if TYPE_CHECKING:
     from abm.simulation.model import OptionsMarket
@@ -27,8 +28,10 @@ def advance(model: OptionsMarket) -> None:
     expire_series(world)
     mark(world)
     decide(model)  # 5
+    request_withdrawals(world)
     settle_intents(world)  # 6
     revalue(world)  # 7
+    settle_withdrawals(world)
     liquidate(world)  # 8 and 9
     relay(model)  # 5 again: relayers carry what was sent in this step, too
     check_invariants(world)  # 10

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         RelayerPopulation,
         TraderPopulation,
     )
+    from abm.simulation.withdrawals import Withdrawals
     from abm.venue import (
         AuctionHouse,
         Beliefs,
@@ -89,6 +90,7 @@ class World:
     path: MarketPath
     instruments: InstrumentTable
     traders: TraderPopulation
+    withdrawals: Withdrawals
     arrivals: Arrivals
     liquidators: LiquidatorPopulation
     relayers: RelayerPopulation

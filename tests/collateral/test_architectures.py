@@ -178,5 +178,7 @@ def test_no_token_is_made_or_lost_and_at_rest_claims_are_true(
     for account in TRADERS:
         assert setting.claim(account) == setting.vault(account)
     np.testing.assert_array_equal(architecture.escrowed, 0)
+    np.testing.assert_array_equal(architecture.bridge.pending, 0)
+    np.testing.assert_array_equal(architecture.bridge.unbacked, 0)
     escrows = list(setting.holders.escrow.values())
     np.testing.assert_array_equal(setting.ledger.held_by(escrows), 0)

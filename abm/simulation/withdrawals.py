@@ -1,0 +1,193 @@
+"""Owners take money out: now and then, and all at once when the fund looks weak."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from abm.agents import choose_withdrawal
+from abm.recording.events import ROOT
+from abm.units import SECONDS_PER_DAY, dollars
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from abm.randomness import Streams
+    from abm.scenario.model import Scenario
+    from abm.simulation.world import World
+
+
+@dataclass(frozen=True)
+class WithdrawalPlans:
+    """Who wants to take money out, drawn at the start.
+
+    Attributes
+    ----------
+    second, trader : ndarray of int64, shape (planned,)
+        Ordinary withdrawals by time.
+    share : ndarray, shape (planned,)
+        Of what is free then.
+    runs_below : ndarray, shape (traders,)
+        A trader takes all it can once the fund is below this share of what it was; 0 for one who
+        never runs.
+    """
+
+    second: NDArray[np.int64]
+    trader: NDArray[np.int64]
+    share: NDArray[np.float64]
+    runs_below: NDArray[np.float64]
+
+
+def draw_withdrawals(scenario: Scenario, streams: Streams) -> WithdrawalPlans:
+    """Draw the ordinary withdrawals of every kind, and who would run."""
+    seconds, traders, shares, runs = [], [], [], []
+    first, horizon = 0, scenario.clock.horizon_seconds
+    for kind, rule in scenario.traders.items():
+        rng = streams.get("withdrawals", kind)
+        mean = rule.count * rule.withdrawals_per_day * horizon / SECONDS_PER_DAY
+        draws = rng.random((int(rng.poisson(mean)), 3))
+        seconds.append((draws[:, 0] * horizon).astype(np.int64))
+        traders.append(first + (draws[:, 1] * rule.count).astype(np.int64))
+        shares.append(draws[:, 2])
+        runs.append(streams.get("runs", kind).random(rule.count) * rule.panic_below)
+        first += rule.count
+    second = np.concatenate(seconds)
+    order = np.argsort(second, kind="stable")
+    return WithdrawalPlans(
+        second[order],
+        np.concatenate(traders)[order],
+        np.concatenate(shares)[order],
+        np.concatenate(runs),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawalRequest:
+    """An account wants a share of what is free, as soon as the venue lets it."""
+
+    account: int
+    share: float
+    cause: int
+
+
+class Withdrawals:
+    """The queue of a venue's withdrawals.
+
+    Parameters
+    ----------
+    plans : WithdrawalPlans
+        Who will want what.
+
+    Attributes
+    ----------
+    waiting : list of WithdrawalRequest
+        In the order of asking.
+    frozen_until : int
+        Nothing is let out before this second.
+    has_run : ndarray of bool, shape (traders,)
+        Traders who have lost confidence.
+    """
+
+    def __init__(self, plans: WithdrawalPlans) -> None:
+        self.waiting: list[WithdrawalRequest] = []
+        self.frozen_until = 0
+        self.has_run = np.zeros(len(plans.runs_below), dtype=np.bool_)
+        self._plans = plans
+        self._planned = 0
+        self._lowest_share = 1.0
+
+    def freeze(self, until: int) -> None:
+        """Let nothing out before a second."""
+        self.frozen_until = max(self.frozen_until, until)
+
+    def ask_as_planned(self, now: int) -> None:
+        """Queue what is planned until now."""
+        until = int(np.searchsorted(self._plans.second, now, side="right"))
+        for row in range(self._planned, until):
+            account, share = int(self._plans.trader[row]), float(self._plans.share[row])
+            self.waiting.append(WithdrawalRequest(account, share, ROOT))
+        self._planned = until
+
+    def lose_confidence(self, fund_share: float) -> list[int]:
+        """Return the traders whose own threshold the fund has just fallen below."""
+        if fund_share >= self._lowest_share:
+            return []
+        self._lowest_share = fund_share
+        running = np.flatnonzero((self._plans.runs_below > fund_share) & ~self.has_run)
+        self.has_run[running] = True
+        return running.tolist()
+
+
+def request_withdrawals(world: World) -> None:
+    """Queue what is planned for this step, and whoever has lost confidence since the last."""
+    world.withdrawals.ask_as_planned(world.now)
+    at_start = world.scenario.waterfall.insurance_fund_usd
+    if at_start == 0:
+        return
+    running = world.withdrawals.lose_confidence(dollars(world.waterfall.fund()) / at_start)
+    if not running:
+        return
+    losses = (event.id for event in reversed(world.log.events) if event.kind == "bad_debt")
+    reason = next(losses, ROOT)
+    for account in running:
+        cause = world.log.add(world.now, "run", reason, account=account)
+        world.withdrawals.waiting.append(WithdrawalRequest(account, 1.0, cause))
+
+
+def settle_withdrawals(world: World) -> None:
+    """Let out what the venue's rules and the chains allow; the rest waits.
+
+    Nothing leaves while the venue's chain or its withdrawals stand still, nor while believed
+    shortfalls exceed the fund (Derive v2-core: withdrawals are blocked while the insolvent
+    shortfall exceeds the security module).
+    """
+    queue = world.withdrawals
+    if not queue.waiting or _is_blocked(world):
+        return
+    waiting, queue.waiting = queue.waiting, []
+    for request in waiting:
+        if not world.desk.is_open(request.account):
+            _let_out(world, request)
+
+
+def _is_blocked(world: World) -> bool:
+    if world.now < world.withdrawals.frozen_until:
+        return True
+    if world.transport.is_halted(world.scenario.venue.chain, world.now):
+        return True
+    believed = np.minimum(world.beliefs.equity[: world.house], 0.0)
+    owed = -float(believed[~world.desk.written_off[: world.house]].sum())
+    return owed > dollars(world.waterfall.fund())
+
+
+def _let_out(world: World, request: WithdrawalRequest) -> None:
+    """Pay cash first, then collateral, as far as initial margin allows."""
+    account, place = request.account, world.place
+    free_usd = float(world.beliefs.equity[account] - world.beliefs.initial[account])
+    haircuts = np.array([rule.haircut for rule in place.tokens.rules])
+    counted = place.counted_unit_usd(world.marks.price_usd) * (1.0 - haircuts)
+    in_vault = world.ledger.balance(world.holders.venue_vault, world.cash.token)
+    withdrawal = choose_withdrawal(
+        request.share * free_usd,
+        min(int(world.cash.balances[account]), in_vault),
+        world.architecture.claims.units[account].tolist(),
+        counted.tolist(),
+    )
+    if not withdrawal.micro_dollars and not any(withdrawal.units):
+        return
+    cause = world.log.add(
+        world.now,
+        "withdrawal",
+        request.cause,
+        account=account,
+        place=world.architecture.chain_of(account),
+        value_usd=request.share * free_usd,
+    )
+    if withdrawal.micro_dollars:
+        micro_dollars = withdrawal.micro_dollars
+        world.architecture.withdraw_cash(account, micro_dollars, cause=cause, now=world.now)
+    for token, units in enumerate(withdrawal.units):
+        if units:
+            world.architecture.withdraw(account, token, units, cause=cause, now=world.now)
