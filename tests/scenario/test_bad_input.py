@@ -431,7 +431,7 @@ def test_a_channel_to_a_chain_that_does_not_exist_is_told_the_nearest_one(
             id="channel without a protocol",
         ),
         pytest.param(
-            {"channels.to_far.daily_limit_usd": -1},
+            {"channels.to_far.daily_limit_usd": -1, "channels.to_near.daily_limit_usd": 1},
             "channels.to_far.daily_limit_usd is -1 dollars; it must be greater than 0",
             id="negative limit",
         ),
