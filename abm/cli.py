@@ -1,4 +1,4 @@
-"""The command line: run, check, list, schema, report; more in `abm.cli_many`."""
+"""The command line: run, check, list, schema, profiles, report; more in `abm.cli_many`."""
 
 from __future__ import annotations
 
@@ -120,6 +120,30 @@ def schema() -> None:
     from abm.scenario import scenario_schema
 
     typer.echo(json.dumps(scenario_schema(), indent=2))
+
+
+@app.command()
+def profiles() -> None:
+    """Print the chains and protocols whose figures a scenario may name, with their sources."""
+    from abm.scenario.profiles import chain_profiles, measured_lanes, protocol_profiles
+
+    typer.echo("chains: [chains.NAME] profile = ...")
+    for name, chain in chain_profiles().items():
+        keys = ", ".join(f"{key} = {value}" for key, value in chain.keys.items())
+        typer.echo(f"  {name}: {keys}")
+        for source in chain.sources:
+            typer.echo(f"      {source}")
+    typer.echo("protocols: [protocols.NAME] profile = ...")
+    lanes = [protocol for protocol, _, _ in measured_lanes()]
+    for name, protocol in protocol_profiles().items():
+        rule = protocol.protocol
+        typer.echo(f"  {name}: {protocol.about}")
+        typer.echo(
+            f"      {rule['quorum']} of {rule['verifiers']} verifiers, {rule['proof']}, waits for "
+            f"{rule['confidence']}; {lanes.count(name)} measured lanes"
+        )
+        for source in protocol.sources:
+            typer.echo(f"      {source}")
 
 
 @app.command()

@@ -18,6 +18,7 @@ from abm.cli import main
 from abm.errors import InvariantError
 from abm.recording.results import read_results
 from abm.scenario import fingerprint, load_scenario, run_id, scenario_schema
+from abm.scenario.profiles import chain_profiles, protocol_profiles
 
 if TYPE_CHECKING:
     from abm.scenario import Scenario
@@ -400,6 +401,15 @@ def test_list_of_a_folder_without_scenarios_fails(abm: Abm, tmp_path: Path, fold
     ended = abm("list", folder)
     assert ended.err == f"{folder} holds no scenario files (*.toml)\n"
     assert (ended.status, ended.out) == (2, "")
+
+
+def test_profiles_prints_every_chain_and_protocol_with_its_sources(abm: Abm) -> None:
+    ended = abm("profiles")
+    assert ended.status == 0
+    for name in (*chain_profiles(), *protocol_profiles()):
+        assert f"\n  {name}: " in ended.out
+    assert "arXiv 2503.13637" in ended.out
+    assert "11 of 16 verifiers, attested, waits for final; " in ended.out
 
 
 def test_schema_prints_the_json_schema(abm: Abm) -> None:

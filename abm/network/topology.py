@@ -17,12 +17,18 @@ else:
 def build_graph(scenario: Scenario) -> ChainGraph:
     """Return the directed graph of a scenario.
 
-    Nodes are chains with ``block_seconds`` and ``gas_usd``; edges are channels with ``channel``
-    (its name) and ``protocol``.
+    Nodes are chains with ``profile``, ``jurisdiction``, ``block_seconds`` and ``gas_usd``; edges
+    are channels with ``channel`` (its name) and ``protocol``.
     """
     graph: ChainGraph = nx.DiGraph(name=scenario.name)
     for name, chain in scenario.chains.items():
-        graph.add_node(name, block_seconds=chain.block_seconds, gas_usd=chain.gas_usd)
+        graph.add_node(
+            name,
+            profile=chain.profile,
+            jurisdiction=chain.jurisdiction,
+            block_seconds=chain.block_seconds,
+            gas_usd=chain.gas_usd,
+        )
     for name, channel in scenario.channels.items():
         graph.add_edge(channel.source, channel.destination, channel=name, protocol=channel.protocol)
     return graph

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from abm.errors import Problem, ScenarioError
 from abm.scenario.faults import JsonValue, problems_of
 from abm.scenario.model import Scenario, cross_table_problems
+from abm.scenario.profiles import chain_profiles, expand_profiles, protocol_profiles
 
 
 def load_scenario(path: str | Path, overrides: tuple[str, ...] = ()) -> Scenario:
@@ -74,15 +75,31 @@ def parse_scenario(data: dict[str, JsonValue], source: str = "scenario") -> Scen
     ScenarioError
         Names every fault.
     """
+    data, unknown = expand_profiles(data)
     try:
         scenario = _validate(data)
     except ValidationError as error:
-        problems = [*problems_of(error), *_further_problems(data, error)]
-        raise ScenarioError(source, problems) from error
-    if problems := cross_table_problems(scenario):
-        raise ScenarioError(source, problems)
+        problems = [*unknown, *problems_of(error), *_further_problems(data, error)]
+        raise ScenarioError(source, _without_echoes(problems, unknown)) from error
+    if problems := [*unknown, *cross_table_problems(scenario)]:
+        raise ScenarioError(source, _without_echoes(problems, unknown))
     # No result may depend on the order of a file's tables.
     return _validate(_sorted(data))
+
+
+def _without_echoes(problems: list[Problem], unknown: list[Problem]) -> list[Problem]:
+    """Leave out keys that are missing only because the profile that has them is misspelt."""
+    tables = {problem.key.removesuffix(".profile") for problem in unknown}
+    protocols = any(table.startswith("protocols.") for table in tables)
+    return [
+        problem
+        for problem in problems
+        if not problem.rule.startswith("this key is required")
+        or not (
+            problem.key.rpartition(".")[0] in tables
+            or (protocols and problem.key.startswith("channels."))
+        )
+    ]
 
 
 def _validate(data: JsonValue) -> Scenario:
@@ -146,8 +163,18 @@ def _plain(value: object) -> JsonValue:
 
 
 def scenario_schema() -> dict[str, JsonValue]:
-    """Return the JSON Schema of a scenario file, for editors."""
-    return Scenario.model_json_schema()
+    """Return the JSON Schema of a scenario file, for editors.
+
+    Profiles are listed by name; keys that a profile may fill in are not required there.
+    """
+    schema = Scenario.model_json_schema()
+    tables = schema["$defs"]
+    for name, profiles in (("Chain", chain_profiles()), ("Protocol", protocol_profiles())):
+        choice = tables[name]["properties"]["profile"]["anyOf"][0]
+        choice["enum"] = list(profiles)
+    tables["Chain"].pop("required")
+    tables["Channel"]["required"] = ["source", "destination", "protocol"]
+    return schema
 
 
 def apply_override(data: dict[str, JsonValue], override: str) -> Problem | None:

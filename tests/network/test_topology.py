@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 def test_chains_are_nodes_and_channels_are_directed_edges(make_scenario: ScenarioMaker) -> None:
     graph = build_graph(make_scenario())
     assert sorted(graph.nodes) == ["far", "home", "side"]
-    assert graph.nodes["far"] == {"block_seconds": 1e-6, "gas_usd": 0.5}
+    assert graph.nodes["far"] == {
+        "profile": None,
+        "jurisdiction": None,
+        "block_seconds": 1e-6,
+        "gas_usd": 0.5,
+    }
     assert sorted(graph.edges) == [("far", "home"), ("home", "far"), ("home", "side")]
     assert graph.edges["far", "home"] == {"channel": "back", "protocol": "post"}
 

@@ -404,6 +404,56 @@ def test_a_channel_to_a_chain_that_does_not_exist_is_told_the_nearest_one(
     )
 
 
+@pytest.mark.parametrize(
+    ("edits", "message"),
+    [
+        pytest.param(
+            {"channels.to_far.quorum": 4},
+            "channels.to_far.quorum is 4; "
+            "the channel's quorum of 4 must not be above its 3 verifiers",
+            id="quorum of a channel above the protocol's verifiers",
+        ),
+        pytest.param(
+            {"channels.to_far.verifiers": 1},
+            "channels.to_far.verifiers is 1; "
+            "the channel's quorum of 2 must not be above its 1 verifiers",
+            id="verifiers of a channel below the protocol's quorum",
+        ),
+        pytest.param(
+            {"channels.to_far.finality_median_seconds": ...},
+            "channels.to_far.finality_median_seconds: this key is required, or "
+            "chains.venue.final_seconds, for which protocol 'relay' waits",
+            id="finality that nobody says",
+        ),
+        pytest.param(
+            {"channels.to_far.protocol": ...},
+            "channels.to_far.protocol: this key is required",
+            id="channel without a protocol",
+        ),
+        pytest.param(
+            {"channels.to_far.daily_limit_usd": -1, "channels.to_near.daily_limit_usd": 1},
+            "channels.to_far.daily_limit_usd is -1 dollars; it must be greater than 0",
+            id="negative limit",
+        ),
+        pytest.param(
+            {"protocols.relay.bucket_usd": -5},
+            "protocols.relay.bucket_usd is -5 dollars; it must be greater than 0",
+            id="negative bucket",
+        ),
+        pytest.param(
+            {"channels.to_far.daily_limit_usd": 100},
+            "channels.to_near.daily_limit_usd is None; channels of one protocol and source share "
+            "their limit; 'to_far' has 100",
+            id="two limits of one source",
+        ),
+    ],
+)
+def test_a_fault_of_the_network_is_one_message(
+    problems_of: ProblemsOf, edits: Edits, message: str
+) -> None:
+    assert [str(problem) for problem in problems_of(edits)] == [message]
+
+
 def test_a_venue_on_no_chain_is_told_the_nearest_one(problems_of: ProblemsOf) -> None:
     assert str(problems_of({"venue.chain": "venu"})[0]) == (
         "venue.chain is 'venu'; it must name one of the chains: venue, far, near; "
