@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 import numpy as np
 
 from abm.collateral.bridge import Bridge
-from abm.market.tokens import whole_token_prices
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -111,7 +110,7 @@ class Surroundings:
 
     def counted_whole_usd(self, price_usd: float) -> NDArray[np.float64]:
         """Return what the venue takes one whole token of each for, in dollars, unhaircut."""
-        return whole_token_prices(self.tokens.rules, price_usd) * self.counted_backing()
+        return self.tokens.whole_usd(price_usd) * self.counted_backing()
 
     def counted_share(self) -> NDArray[np.float64] | None:
         """Return the share of each token that counts as margin for standing for another.

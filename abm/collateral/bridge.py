@@ -45,6 +45,8 @@ class Bridge:
         self.unbacked = np.zeros(len(tokens), dtype=np.int64)
         self._ledger = ledger
         self._holders = holders
+        self._whole = np.ones(len(tokens))
+        self._whole.flags.writeable = False
 
     def lock(self, account: int, chain: str, original: int, units: int, *, source: int) -> None:
         """Lock originals of an account; what stands for them is minted later, elsewhere."""
@@ -107,13 +109,17 @@ class Bridge:
 
     def backing(self) -> NDArray[np.float64]:
         """Return what share of each token is backed, shape (tokens,); 1 for an original."""
-        backing = np.ones(len(self.tokens))
         if not self.unbacked.any():
-            return backing
+            return self._whole
+        backing = self._whole.copy()
         for token in self.tokens.representations:
             if self.unbacked[token] > 0:
                 backing[token] = min(self.locked(token) / self.supply(token), 1.0)
         return backing
+
+    def has_pending(self) -> bool:
+        """Return whether anything is between lock and mint, or between burn and release."""
+        return bool(self.tokens.representations) and bool(self.pending.any())
 
     def breaches(self) -> list[str]:
         """Return a sentence for each token whose claims, locks and recorded gap disagree."""

@@ -24,11 +24,19 @@ class ClaimTable:
         Base units counted.
     as_of_second : ndarray of int64, shape (accounts,)
         When the counted balances were true.
+    version : int
+        Goes up with every change of ``units``, so that what follows from them is kept until then.
     """
 
     def __init__(self, accounts: int, tokens: int) -> None:
         self.units = np.zeros((accounts, tokens), dtype=np.int64)
         self.as_of_second = np.zeros(accounts, dtype=np.int64)
+        self.version = 0
+
+    def take_out(self, account: int, token: int, amount: int) -> None:
+        """Count so many base units less of an account, whatever the last report said."""
+        self.units[account, token] -= amount
+        self.version += 1
 
     def report(
         self, accounts: NDArray[np.int64], units: NDArray[np.int64], as_of_second: int
@@ -46,4 +54,5 @@ class ClaimTable:
         """
         newer = self.as_of_second[accounts] <= as_of_second
         self.units[accounts[newer]] = units[newer]
+        self.version += 1
         self.as_of_second[accounts[newer]] = as_of_second

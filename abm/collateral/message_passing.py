@@ -146,7 +146,7 @@ class MessagePassing:
         """Count less at once, and tell the vault at home to release it."""
         move = self._start(account, MoveKind.WITHDRAWAL, token, amount, now)
         self._allowed[account, token] += amount
-        self.claims.units[account, token] -= amount
+        self.claims.take_out(account, token, amount)
         if self._is_local(account):
             self._release(Release(move), cause=cause, now=now)
         else:

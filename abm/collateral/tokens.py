@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-
-from abm.market.tokens import token_prices
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,14 +43,31 @@ class TokenTable:
         """Return the number of tokens."""
         return len(self.names)
 
-    @property
+    @cached_property
     def representations(self) -> list[int]:
         """Columns of the tokens that stand for others."""
         return [token for token, chains in enumerate(self.locked_on) if chains]
 
+    def whole_usd(self, price_usd: float) -> NDArray[np.float64]:
+        """Return the dollars that one whole token of each is worth if wholly backed."""
+        return np.where(self._are_dollars, 1.0, price_usd)
+
     def unit_usd(self, price_usd: float) -> NDArray[np.float64]:
         """Return the dollars that one base unit of each is worth if wholly backed."""
-        return token_prices(self.rules, price_usd)
+        return self.whole_usd(price_usd) / self._base_units
+
+    @cached_property
+    def _are_dollars(self) -> NDArray[np.bool_]:
+        return np.array([rule.worth == "dollar" for rule in self.rules])
+
+    @cached_property
+    def _base_units(self) -> NDArray[np.float64]:
+        return np.array([float(rule.base_units) for rule in self.rules])
+
+    @cached_property
+    def counted(self) -> NDArray[np.float64]:
+        """Share of each token's worth that counts as margin after its own haircut."""
+        return np.array([1.0 - rule.haircut for rule in self.rules])
 
     def standing_for(self, original: int, chain: str) -> int:
         """Return the column of what stands for an original that is locked on a chain.

@@ -133,6 +133,11 @@ class TokenLedger:
         view.flags.writeable = False
         return view
 
+    def held_in_block(self, first: int, count: int) -> NDArray[np.int64]:
+        """Return what a block holds together of each token, shape (tokens,)."""
+        held: NDArray[np.int64] = self._balances[:, first : first + count].sum(axis=1)
+        return held
+
     def held_by(self, holders: list[int]) -> NDArray[np.int64]:
         """Return what some holders have together of each token, shape (tokens,)."""
         held: NDArray[np.int64] = self._balances[:, holders].sum(axis=1)

@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 
 def token_prices(tokens: Sequence[Token], price_usd: float) -> NDArray[np.float64]:
     """Return the dollars that one base unit of each token is worth, shape (tokens,)."""
-    return whole_token_prices(tokens, price_usd) / [token.base_units for token in tokens]
-
-
-def whole_token_prices(tokens: Sequence[Token], price_usd: float) -> NDArray[np.float64]:
-    """Return the dollars that one whole token of each is worth, shape (tokens,)."""
-    return np.array([1.0 if token.worth == "dollar" else price_usd for token in tokens])
+    return np.array(
+        [(1.0 if token.worth == "dollar" else price_usd) / token.base_units for token in tokens]
+    )

@@ -306,7 +306,7 @@ SCHEMAS: dict[str, TableSchema] = {
         ("gap_usd", "float", "USD", "assets and receivables less liabilities; below 0 unbacked"),
     ),
     "commitments": _table(
-        "the venue's commitment to what it owes, every hour",
+        "the venue's commitment to what it owes, every six hours",
         ("second", "int", "seconds", "from the start of the run"),
         ("root", "text", "", "SHA-256 root of the Merkle sum tree over all accounts"),
         ("committed_usd", "float", "USD", "positive cash and claims as booked"),

@@ -8,7 +8,7 @@ import numpy as np
 
 from abm.ledger import Commitment
 from abm.margin import total_value
-from abm.units import MICRO, SECONDS_PER_HOUR, dollars
+from abm.units import MICRO, SECONDS_PER_DAY, dollars
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -16,11 +16,15 @@ if TYPE_CHECKING:
     from abm.simulation.world import World
 
 
+COMMITMENT_SECONDS = SECONDS_PER_DAY // 4
+"""Time between two commitments: a tree over thousands of accounts takes as long as many steps."""
+
+
 def record_balance_sheets(world: World) -> None:
-    """Add the rows of a sampled step; at whole hours the commitment to what is owed, too."""
+    """Add the rows of a sampled step; four times a day the commitment to what is owed, too."""
     _record_flows(world)
     _record_solvency(world)
-    if world.now % SECONDS_PER_HOUR == 0:
+    if world.now % COMMITMENT_SECONDS == 0:
         _record_commitment(world)
 
 

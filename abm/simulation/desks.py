@@ -9,7 +9,7 @@ import numpy as np
 from abm.agents import MakerView, Offer, Pending, TraderView
 from abm.margin import unit_initial
 from abm.market import Round
-from abm.simulation.world import Quoted
+from abm.simulation.world import Ladder, Quoted, Refill
 from abm.units import MICRO
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class QuoteDesk:
 
     def needs_quote(self, maker: int) -> bool:
         """Return whether a maker's ladder is old, has traded, or stands at an old price."""
-        return bool(self._world.exchange.quotes.traded[maker]) or self.needs_new_quote(maker)
+        return bool(self._world.exchange.quotes.taken[maker]) or self.needs_new_quote(maker)
 
     def needs_new_quote(self, maker: int) -> bool:
         """Return whether the price, the inventory or the clock asks for a new ladder."""
@@ -118,12 +118,12 @@ class QuoteDesk:
         world = self._world
         inventory = world.positions.row(world.makers[maker]).copy()
         world.exchange.maker_moved[maker] = False
-        world.quoted[maker] = Quoted(world.marks.price_usd, world.now, inventory, quote)
-        world.intents.trading.append((maker, quote))
+        world.quoted[maker] = Quoted(world.marks.price_usd, world.now, inventory)
+        world.intents.trading.append(Ladder(maker, quote))
 
     def queue_same(self, maker: int) -> None:
         """Queue the last ladder again, with its full size."""
-        self._world.intents.trading.append((maker, self._world.quoted[maker].quote))
+        self._world.intents.trading.append(Refill(maker))
 
 
 class RelayDesk:

@@ -57,24 +57,14 @@ def mark(world: World) -> None:
 
 def revalue(world: World) -> None:
     """Recompute requirements and believed equity of all accounts at the step's marks."""
-    scenario = world.scenario
     touched = world.positions.take_touched()
     if world.revalued_marks is world.marks:
         world.requirements = renewed(world.requirements, world.margin, world.positions, touched)
     else:
         world.requirements = world.margin.requirements(world.positions.sparse())
         world.revalued_marks = world.marks
-    claims = world.architecture.claims
-    counted = counted_value(
-        claims.units,
-        world.now - claims.as_of_second,
-        world.place.tokens.rules,
-        world.marks.price_usd,
-        scenario.collateral,
-        world.place.counted_share(),
-    )
     own = world.cash.balances / MICRO + world.requirements.position_value
-    claim_usd = total_value(claims.units, world.place.counted_unit_usd(world.marks.price_usd))
+    counted, claim_usd = _claims(world)
     world.beliefs = Beliefs(
         marks=world.marks,
         equity=own + counted,
@@ -85,8 +75,39 @@ def revalue(world: World) -> None:
     )
 
 
-def true_equity(world: World) -> NDArray[np.float64]:
+def _claims(world: World) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return what claims count for as margin, and before haircuts, in dollars.
+
+    Kept while neither claims nor marks nor backing change and no claim can have grown too old.
+    """
+    claims, rule = world.architecture.claims, world.scenario.collateral
+    grows_old = rule.stale_haircut > 0 or rule.refused_after_seconds is not None
+    unbacked = world.architecture.bridge.unbacked
+    key = (claims.version, world.marks.price_usd, grows_old and world.now, bool(unbacked.any()))
+    if world.valued_claims is None or world.valued_claims[0] != key or key[-1]:
+        price_usd = world.marks.price_usd
+        counted = counted_value(
+            claims.units,
+            world.now - claims.as_of_second,
+            world.place.tokens.rules,
+            price_usd,
+            rule,
+            world.place.counted_share(),
+        )
+        claim_usd = total_value(claims.units, world.place.counted_unit_usd(price_usd))
+        world.valued_claims = key, counted, claim_usd
+    return world.valued_claims[1:]
+
+
+def owned_value(world: World) -> NDArray[np.float64]:
+    """Return what every account's collateral is really worth, wherever it is, in dollars."""
+    return total_value(world.owned_units(), world.unit_usd(world.price_usd))
+
+
+def true_equity(world: World, owned_usd: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return what every account is really worth at the true price, before haircuts.
+
+    ``owned_usd`` is from `owned_value`.
 
     Returns
     -------
@@ -99,9 +120,5 @@ def true_equity(world: World) -> NDArray[np.float64]:
         world.instruments, world.price_usd, level, world.now, scenario.market.volatility
     )
     positions = world.positions.sparse() @ value
-    equity: NDArray[np.float64] = (
-        world.cash.balances / MICRO
-        + positions
-        + total_value(world.owned_units(), world.unit_usd(world.price_usd))
-    )
+    equity: NDArray[np.float64] = world.cash.balances / MICRO + positions + owned_usd
     return equity

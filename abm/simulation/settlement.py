@@ -7,7 +7,7 @@ from math import ceil
 
 import numpy as np
 
-from abm.simulation.world import Resale, World
+from abm.simulation.world import Ladder, Refill, Resale, World
 from abm.units import MICRO, seconds
 from abm.venue import Order
 
@@ -21,15 +21,18 @@ def settle_intents(world: World) -> None:
     # Cancels go first, as real venues order them: otherwise the first maker to see a new price
     # would trade against the others' old ones, of the same minute.
     for intent in world.intents.trading:
-        if not isinstance(intent, Order):
-            world.exchange.quotes.withdraw(intent[0])
+        if isinstance(intent, Ladder):
+            world.exchange.quotes.withdraw(intent.maker)
     for intent in world.intents.trading:
-        if isinstance(intent, Order):
-            _settle_order(world, intent)
-        else:
-            maker, quote = intent
-            if quote is not None and not world.desk.is_open(world.makers[maker]):
-                world.exchange.quote(maker, quote, world.marks.price_usd)
+        match intent:
+            case Order():
+                _settle_order(world, intent)
+            case Ladder(maker, quote):
+                if quote is not None and not world.desk.is_open(world.makers[maker]):
+                    world.exchange.quote(maker, quote, world.marks.price_usd)
+            case Refill(maker):
+                if not world.desk.is_open(world.makers[maker]):
+                    world.exchange.refill(maker, world.marks.price_usd)
     world.intents.trading.clear()
 
 

@@ -8,11 +8,13 @@ import numpy as np
 
 from abm.margin import total_value
 from abm.simulation.balance_sheets import record_balance_sheets
-from abm.simulation.revaluation import true_equity
+from abm.simulation.revaluation import owned_value, true_equity
 from abm.units import MICRO, dollars
 from abm.venue import NO_ASK, NO_BID, Side
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from abm.simulation.world import World
 
 SAMPLE_SECONDS = 600
@@ -25,7 +27,8 @@ SMALLEST_VEGA = 1.0
 def record_step(world: World) -> None:
     """Add the rows of one step."""
     now = world.now
-    equity = true_equity(world)
+    owned_usd = owned_value(world)
+    equity = true_equity(world, owned_usd)
     margined = slice(0, world.house)
     owed = np.minimum(equity[margined], 0.0)
     shortfall = abs(float(owed[~world.desk.written_off[margined]].sum()))
@@ -49,7 +52,7 @@ def record_step(world: World) -> None:
         shortfall,
         bad_debt + shortfall,
         float((world.beliefs.equity_before_haircuts - equity)[margined].sum()),
-        *capital(world),
+        *capital(world, owned_usd),
         dollars(world.waterfall.fund()),
         world.desk.open_count,
         sum(backlog.values()),
@@ -73,16 +76,18 @@ def record_step(world: World) -> None:
         record_balance_sheets(world)
 
 
-def capital(world: World) -> tuple[float, float, float, float]:
-    """Return what is locked, in transit, counted as margin and required of all, in dollars."""
-    unit_usd = world.unit_usd(world.price_usd)
-    owned = float(total_value(world.owned_units(), unit_usd).sum())
-    in_vaults = world.ledger.block(world.holders.vault, len(world.cash.balances))
-    makers = dollars(float(world.cash.balances[list(world.makers)].sum()))
+def capital(world: World, owned_usd: NDArray[np.float64]) -> tuple[float, float, float, float]:
+    """Return what is locked, in transit, counted as margin and required of all, in dollars.
+
+    ``owned_usd`` is from `owned_value`.
+    """
+    vaults = world.ledger.held_in_block(world.holders.vault, len(world.cash.balances))
+    makers = dollars(sum(int(world.cash.balances[maker]) for maker in world.makers))
+    owned = float(owned_usd.sum())
     margined = slice(0, world.house)
     return (
         owned + makers,
-        owned - float(total_value(in_vaults, unit_usd).sum()),
+        owned - float((vaults * world.unit_usd(world.price_usd)).sum()),
         float(np.maximum(world.beliefs.equity[margined], 0.0).sum()),
         float(world.beliefs.initial[margined].sum()),
     )
@@ -151,7 +156,7 @@ def _record_channels(world: World, backlog: dict[str, int]) -> None:
 
 def record_accounts(world: World, moment: str) -> None:
     """Add a row for every account."""
-    equity = true_equity(world)
+    equity = true_equity(world, owned_value(world))
     accounts = len(world.cash.balances)
     prices = world.unit_usd(world.price_usd)
     vault = total_value(world.ledger.block(world.holders.vault, accounts), prices)

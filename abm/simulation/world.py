@@ -38,11 +38,26 @@ if TYPE_CHECKING:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """A market maker's new ladder, or its withdrawal."""
+
+    maker: int
+    quote: MassQuote | None
+
+
+@dataclass(frozen=True, slots=True)
+class Refill:
+    """A market maker's ladder as it stands, in its full size again."""
+
+    maker: int
+
+
 @dataclass
 class Intents:
     """What agents asked for in this step, not yet applied, in the order of asking."""
 
-    trading: list[Order | tuple[int, MassQuote | None]] = field(default_factory=list)
+    trading: list[Order | Ladder | Refill] = field(default_factory=list)
     bids: list[Bid] = field(default_factory=list)
 
 
@@ -69,12 +84,11 @@ class Resale:
 
 @dataclass(frozen=True, slots=True)
 class Quoted:
-    """What a market maker quoted last: at which price, when, with which inventory."""
+    """How a market maker quoted last: at which price, when, with which inventory."""
 
     price_usd: float
     second: int
     inventory: NDArray[np.int64]
-    quote: MassQuote | None
 
 
 @dataclass
@@ -122,6 +136,7 @@ class World:
     marked_round: Round | None = None
     marked_second: int = 0
     revalued_marks: Marks | None = None
+    valued_claims: tuple[object, NDArray[np.float64], NDArray[np.float64]] | None = None
     intents: Intents = field(default_factory=Intents)
     top_ups: list[TopUp] = field(default_factory=list)
     resales: list[Resale] = field(default_factory=list)
@@ -165,8 +180,12 @@ class World:
             In vaults, in escrows, between lock and mint, and seized and not home yet.
         """
         vaults = self.ledger.block(self.holders.vault, len(self.cash.balances))
-        escrowed, pending = self.architecture.escrowed, self.architecture.bridge.pending
-        return vaults + self.desk.under_way + escrowed + pending
+        owned: NDArray[np.int64] = vaults + self.desk.under_way
+        if self.architecture.escrowed.any():
+            owned += self.architecture.escrowed
+        if self.architecture.bridge.has_pending():
+            owned += self.architecture.bridge.pending
+        return owned
 
     @property
     def house(self) -> int:

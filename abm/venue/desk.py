@@ -56,6 +56,10 @@ class Beliefs:
     claim_usd: NDArray[np.float64]
 
 
+IN_HAND = (Stage.CALLED, Stage.CLOSING)
+"""Stages in which the venue has something to do; in the others it waits for other chains."""
+
+
 class LiquidationDesk:
     """Runs every liquidation of a venue.
 
@@ -106,6 +110,7 @@ class LiquidationDesk:
         self._makers = makers
         self._margined = margined
         self._open: dict[int, Liquidation] = {}
+        self._has_open = np.zeros(len(cash.balances), dtype=np.bool_)
         self._on_sale: dict[int, list[Auction]] = {}
         self.written_off = np.zeros(len(cash.balances), dtype=np.bool_)
         self.under_way: NDArray[np.int64] = np.zeros_like(architecture.claims.units)
@@ -125,10 +130,9 @@ class LiquidationDesk:
 
     def call_breaches(self, beliefs: Beliefs, now: int) -> None:
         """Open a liquidation, with a margin call, for every account newly below its requirement."""
-        short = (beliefs.equity < beliefs.maintenance)[: self._margined]
-        for account in np.flatnonzero(short & ~self.written_off[: self._margined]).tolist():
-            if account in self._open:
-                continue
+        short = beliefs.equity < beliefs.maintenance
+        short &= ~(self.written_off | self._has_open)
+        for account in short[: self._margined].nonzero()[0].tolist():
             shortfall = float(beliefs.maintenance[account] - beliefs.equity[account])
             chain = self._architecture.chain_of(account)
             cause = self._log.add(now, "breach", account=account, place=chain, value_usd=shortfall)
@@ -147,6 +151,7 @@ class LiquidationDesk:
             )
             self.liquidations.append(liquidation)
             self._open[account] = liquidation
+            self._has_open[account] = True
             self._exchange.cancel(account)
             self._architecture.call(account, liquidation.id, shortfall, cause=cause, now=now)
 
@@ -237,24 +242,33 @@ class LiquidationDesk:
 
     def advance(self, beliefs: Beliefs, now: int) -> None:
         """Take every open liquidation one step further."""
-        for liquidation in list(self._open.values()):
-            if liquidation.stage is Stage.CALLED:
-                self._after_call(liquidation, beliefs, now)
-            if not liquidation.is_open:
+        at_once = self._rule.close_out == "at_once"
+        in_hand = [
+            liquidation
+            for liquidation in self._open.values()
+            if at_once or liquidation.stage in IN_HAND
+        ]
+        for liquidation in in_hand:
+            if liquidation.stage is Stage.CALLED and not self._answered(liquidation, beliefs, now):
                 continue
             closing = liquidation.stage is Stage.CLOSING
-            early = self._rule.close_out == "at_once" and liquidation.stage is not Stage.CALLED
-            if (closing or early) and self._close_positions(liquidation, beliefs, now) and closing:
+            if not (closing or at_once):
+                continue
+            if self._close_positions(liquidation, beliefs, now) and closing:
                 self._finish(liquidation, beliefs, now)
 
-    def _after_call(self, liquidation: Liquidation, beliefs: Beliefs, now: int) -> None:
+    def _answered(self, liquidation: Liquidation, beliefs: Beliefs, now: int) -> bool:
+        """Return whether a called account was not cured in its time, and so is being seized."""
         account = liquidation.account
         if beliefs.equity[account] >= beliefs.maintenance[account]:
             units = self._architecture.claims.units[account]
             deposited = bool((units > liquidation.claim_units).any())
             self._end(liquidation, Outcome.TOPPED_UP if deposited else Outcome.RECOVERED, now)
-        elif now >= liquidation.seizure_due_second:
-            self._seize(liquidation, beliefs, now)
+            return False
+        if now < liquidation.seizure_due_second:
+            return False
+        self._seize(liquidation, beliefs, now)
+        return True
 
     def _seize(self, liquidation: Liquidation, beliefs: Beliefs, now: int) -> None:
         """Order a seizure; where nothing is needed or to be had, go straight to closing."""
@@ -367,3 +381,4 @@ class LiquidationDesk:
         liquidation.outcome = outcome
         liquidation.ended_second = now
         del self._open[liquidation.account]
+        self._has_open[liquidation.account] = False

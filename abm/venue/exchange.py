@@ -129,6 +129,27 @@ class Exchange:
             quote = MassQuote(quote.bid_ticks, quote.ask_ticks, left[Side.BUY], left[Side.SELL])
         self.quotes.replace(maker, quote, self._sequence)
 
+    def refill(self, maker: int, price_usd: float) -> None:
+        """Quote what traded of a maker's ladder again; what then crosses the book trades first."""
+        self._sequence += 1
+        sequence = self._sequence
+        for (side, instrument, level), lots in list(self.quotes.taken[maker].items()):
+            ticks = int(self.quotes.ticks[side][instrument, maker, level])
+            left = lots
+            if self._meets(side, instrument, ticks):
+                order = Order(self._makers[maker], instrument, side, lots, ticks)
+                left -= self.submit(order, price_usd)
+            self.quotes.put_back(maker, side, instrument, level, left, sequence)
+        self.quotes.taken[maker] = {}
+
+    def _meets(self, side: Side, instrument: int, ticks: int) -> bool:
+        """Return whether a premium reaches what stands on the other side of a series."""
+        other = side.opposite
+        quoted, resting = self.quotes.best_of(other, instrument), self._resting[other][instrument]
+        if side is Side.BUY:
+            return ticks >= min(quoted, int(resting))
+        return ticks <= max(quoted, int(resting))
+
     def _crossing(self, side: Side, quote: MassQuote) -> list[tuple[int, int]]:
         """Return the (instrument, level) pairs of a ladder side that the book can fill."""
         other = side.opposite
@@ -170,7 +191,10 @@ class Exchange:
         """Return whether a quote trades before a resting order of its side."""
         maker, _, ticks = quote
         better = resting.order.side * (ticks - resting.order.limit_ticks)
-        return better > 0 or (better == 0 and int(self.quotes.sequence[maker]) < resting.sequence)
+        return better > 0 or (better == 0 and self._quoted_before(maker, resting))
+
+    def _quoted_before(self, maker: int, resting: Resting) -> bool:
+        return int(self.quotes.sequence[resting.order.instrument, maker]) < resting.sequence
 
     def _resting_against(self, order: Order, side: Side) -> Resting | None:
         """Return the best resting order that an order can pay, its own account's included."""

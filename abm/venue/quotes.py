@@ -65,18 +65,18 @@ class QuoteBoard:
     ----------
     ticks, lots : dict of Side to ndarray of int64, shape (instruments, makers, levels)
         Premiums and remaining contracts of either side.
-    sequence : ndarray of int64, shape (makers,)
-        When each maker quoted last, in the exchange's order of arrival.
-    traded : ndarray of bool, shape (makers,)
-        Makers whose quotes traded since they quoted last.
+    sequence : ndarray of int64, shape (instruments, makers)
+        When each maker quoted each series last, in the exchange's order of arrival.
+    taken : list of dict of (Side, int, int) to int, one for each maker
+        Contracts that traded since the maker quoted last, by side, series and level.
     """
 
     def __init__(self, makers: int, instruments: int, levels: int) -> None:
         shape = (instruments, makers, levels)
         self.ticks = {side: np.zeros(shape, dtype=np.int64) for side in SIDES}
         self.lots = {side: np.zeros(shape, dtype=np.int64) for side in SIDES}
-        self.sequence = np.zeros(makers, dtype=np.int64)
-        self.traded = np.zeros(makers, dtype=np.bool_)
+        self.sequence = np.zeros((instruments, makers), dtype=np.int64)
+        self.taken: list[dict[tuple[Side, int, int], int]] = [{} for _ in range(makers)]
         self._ranked: dict[tuple[Side, int], list[tuple[int, int, int, int]]] = {}
         # Best premium of each maker in each series, shape (makers, instruments), and all it quotes.
         self._best = {
@@ -98,7 +98,7 @@ class QuoteBoard:
         if key not in self._ranked:
             makers, levels = np.nonzero(self.lots[side][instrument])
             prices = -side * self.ticks[side][instrument, makers, levels]
-            sequences = self.sequence[makers]
+            sequences = self.sequence[instrument, makers]
             self._ranked[key] = sorted(
                 zip(
                     prices.tolist(),
@@ -116,7 +116,8 @@ class QuoteBoard:
         available = int(lots[instrument, maker, level])
         taken = min(wanted, available)
         lots[instrument, maker, level] = available - taken
-        self.traded[maker] = True
+        gone = self.taken[maker]
+        gone[side, instrument, level] = gone.get((side, instrument, level), 0) + taken
         self._quoted[side][maker] -= taken
         if taken == available:
             ranked = self.ranked(side, instrument)
@@ -133,9 +134,29 @@ class QuoteBoard:
             self.lots[side][:, maker] = quote.lots(side)
             self._best[side][maker] = quote.best[side]
             self._quoted[side][maker] = quote.total_lots[side]
-        self.sequence[maker] = sequence
-        self.traded[maker] = False
+        self.sequence[:, maker] = sequence
+        self.taken[maker] = {}
         self._ranked.clear()
+
+    def put_back(
+        self, maker: int, side: Side, instrument: int, level: int, lots: int, sequence: int
+    ) -> None:
+        """Quote contracts again that traded, behind all others at their price."""
+        self.lots[side][instrument, maker, level] += lots
+        self._quoted[side][maker] += lots
+        self.sequence[instrument, maker] = sequence
+        ticks = int(self.ticks[side][instrument, maker, level])
+        best = self._best[side]
+        if lots:
+            held = int(best[maker, instrument])
+            best[maker, instrument] = max(held, ticks) if side is Side.BUY else min(held, ticks)
+        for either in SIDES:
+            self._ranked.pop((either, instrument), None)
+
+    def best_of(self, side: Side, instrument: int) -> int:
+        """Return the best quoted premium of one series in ticks, as `best` does for all."""
+        column: list[int] = self._best[side][:, instrument].tolist()
+        return max(column) if side is Side.BUY else min(column)
 
     def withdraw(self, maker: int) -> None:
         """Take a maker's quotes away."""
@@ -143,6 +164,7 @@ class QuoteBoard:
             self.lots[side][:, maker] = 0
             self._best[side][maker] = NO_BID if side is Side.BUY else NO_ASK
             self._quoted[side][maker] = 0
+        self.taken[maker] = {}
         self._ranked.clear()
 
     def expire(self, instruments: NDArray[np.int64]) -> None:
@@ -151,6 +173,9 @@ class QuoteBoard:
             self._quoted[side] -= self.lots[side][instruments].sum(axis=(0, 2))
             self.lots[side][instruments] = 0
             self._best[side][:, instruments] = NO_BID if side is Side.BUY else NO_ASK
+        expired = instruments.tolist()
+        for maker, gone in enumerate(self.taken):
+            self.taken[maker] = {key: lots for key, lots in gone.items() if key[1] not in expired}
         self._ranked.clear()
 
     def best(self, side: Side) -> NDArray[np.int64]:

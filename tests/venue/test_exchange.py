@@ -305,11 +305,42 @@ def test_a_maker_does_not_trade_with_its_own_quotes(floor: Floor) -> None:
 def test_a_maker_knows_whether_its_quotes_traded_since_it_quoted(floor: Floor) -> None:
     for maker in (0, 1):
         quote(floor, maker, ladder(asks=((10 + maker, 2),)))
-    assert floor.exchange.quotes.traded.tolist() == [False, False]
+    assert floor.exchange.quotes.taken == [{}, {}]
     floor.buy(0, 1, 10)
-    assert floor.exchange.quotes.traded.tolist() == [True, False]
+    assert floor.exchange.quotes.taken == [{(Side.SELL, 0, 0): 1}, {}]
     quote(floor, 0, ladder(asks=((10, 2),)))
-    assert floor.exchange.quotes.traded.tolist() == [False, False]
+    assert floor.exchange.quotes.taken == [{}, {}]
+
+
+def test_a_refill_brings_back_what_traded_behind_the_others_at_its_price(floor: Floor) -> None:
+    quote(floor, 0, ladder(bids=((8, 3),), asks=((10, 2), (11, 4))))
+    quote(floor, 1, ladder(asks=((10, 2),)))
+    assert floor.buy(0, 1, 10) == 1
+    floor.exchange.refill(0, 100.0)
+    assert floor.exchange.quotes.taken == [{}, {}]
+    assert floor.exchange.quotes.lots_by_maker().tolist() == [9, 2]
+    # One contract of maker 0 stood before maker 1; its refill put it behind.
+    assert floor.buy(0, 3, 10) == 3
+    assert floor.fills()[1:] == [(0, MAKER_1, 2, 10), (0, MAKER_0, 1, 10)]
+
+
+def test_a_refill_of_a_level_that_was_sold_out_is_the_best_quote_again(floor: Floor) -> None:
+    quote(floor, 0, ladder(asks=((10, 2), (11, 4))))
+    floor.buy(0, 2, 10)
+    assert floor.exchange.quotes.best(Side.SELL)[0] == 11
+    floor.exchange.refill(0, 100.0)
+    assert floor.exchange.quotes.best(Side.SELL)[0] == 10
+    assert floor.depth() == 6
+
+
+def test_a_refill_trades_with_an_order_that_came_to_rest_in_its_place(floor: Floor) -> None:
+    quote(floor, 0, ladder(asks=((10, 2), (12, 4))))
+    floor.buy(0, 2, 10)
+    floor.buy(1, 3, 11, rests=True)
+    floor.exchange.refill(0, 100.0)
+    assert floor.fills()[1:] == [(1, MAKER_0, 2, 11)]
+    assert floor.exchange.quotes.best(Side.SELL)[0] == 12
+    assert floor.exchange.resting_lots == 1
 
 
 def test_a_maker_who_withdraws_leaves_the_others_quotes(floor: Floor) -> None:

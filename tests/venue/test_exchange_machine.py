@@ -110,6 +110,19 @@ class PlainMatcher:
             if left
         ]
 
+    def refill(self, account: int, orders: list[tuple[int, Order]]) -> None:
+        """Quote (level, order) pairs again, with the rest of their series behind all others."""
+        self.arrivals += 1
+        arrival = self.arrivals
+        for level, order in orders:
+            left = self.match(order)
+            if left:
+                self.entries.append(Entry(order, (arrival, level), quoted=True, left=left))
+            for entry in self.entries:
+                mine = entry.quoted and entry.order.account == account
+                if mine and entry.order.instrument == order.instrument:
+                    entry.place = (arrival, entry.place[1])
+
     def remove(self, account: int) -> None:
         """Take everything of an account away."""
         self.entries = [entry for entry in self.entries if entry.order.account != account]
@@ -187,6 +200,21 @@ class ExchangeAgainstPlainMatcher(RuleBasedStateMachine):
     def ladder(self, maker: int, quote: MassQuote) -> None:
         self.plain.quote(MAKERS[maker], as_orders(MAKERS[maker], quote))
         self.exchange.quote(maker, quote, 100.0)
+
+    @rule(maker=st.integers(0, 1))
+    def refill(self, maker: int) -> None:
+        """Quote what traded again, as single orders that rest as quotes."""
+        account = MAKERS[maker]
+        ticks = self.exchange.quotes.ticks
+        again = [
+            (
+                level,
+                Order(account, series, side, lots, int(ticks[side][series, maker, level])),
+            )
+            for (side, series, level), lots in self.exchange.quotes.taken[maker].items()
+        ]
+        self.plain.refill(account, again)
+        self.exchange.refill(maker, 100.0)
 
     @rule(maker=st.integers(0, 1))
     def withdraw(self, maker: int) -> None:
