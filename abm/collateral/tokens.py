@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -33,12 +33,22 @@ class TokenTable:
         Column of what each stands for; its own column for an original.
     locked_on : tuple of tuple of str
         Chains whose locks hold the originals; empty for an original.
+    peg, seen_peg : ndarray, shape (tokens,)
+        What each is worth, and what the venue takes it for, as a share of what it stands for: a
+        stable token may lose its peg, and the venue may not look.
     """
 
     names: tuple[str, ...]
     rules: tuple[Token, ...]
     original: NDArray[np.int64]
     locked_on: tuple[tuple[str, ...], ...]
+    peg: NDArray[np.float64] = field(init=False)
+    seen_peg: NDArray[np.float64] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Let everything be worth what it stands for."""
+        object.__setattr__(self, "peg", np.ones(len(self.names)))
+        object.__setattr__(self, "seen_peg", np.ones(len(self.names)))
 
     def __len__(self) -> int:
         """Return the number of tokens."""
@@ -51,7 +61,23 @@ class TokenTable:
 
     def unit_usd(self, price_usd: float) -> NDArray[np.float64]:
         """Return the dollars that one base unit of each is worth if wholly backed."""
-        return token_prices(self.rules, price_usd)
+        return token_prices(self.rules, price_usd) * self.peg
+
+    def seen_usd(self, price_usd: float) -> NDArray[np.float64]:
+        """Return the same as far as the venue looks."""
+        return token_prices(self.rules, price_usd) * self.seen_peg
+
+    def depeg(self, name: str, worth: float, *, seen: bool) -> None:
+        """Let a token, and what stands for it, be worth less; the venue may not look."""
+        hit = self.original == self.names.index(name)
+        self.peg[hit] *= worth
+        if seen:
+            self.seen_peg[hit] *= worth
+
+    def restore_pegs(self) -> None:
+        """Let everything be worth what it stands for again."""
+        self.peg[:] = 1.0
+        self.seen_peg[:] = 1.0
 
     def standing_for(self, original: int, chain: str) -> int:
         """Return the column of what stands for an original that is locked on a chain.

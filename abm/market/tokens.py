@@ -21,4 +21,4 @@ def token_prices(tokens: Sequence[Token], price_usd: float) -> NDArray[np.float6
 
 def whole_token_prices(tokens: Sequence[Token], price_usd: float) -> NDArray[np.float64]:
     """Return the dollars that one whole token of each is worth, shape (tokens,)."""
-    return np.array([1.0 if token.worth == "dollar" else price_usd for token in tokens])
+    return np.array([price_usd if token.worth == "underlying" else 1.0 for token in tokens])
