@@ -40,8 +40,8 @@ def choose_publication(
 class OracleDesk(Protocol):
     """What the simulation offers an oracle."""
 
-    def observe(self) -> Round:
-        """Return the market as the oracle sees it, its delay ago."""
+    def observe(self, chain: str) -> Round:
+        """Return the market as a chain's oracle sees it, its delay ago."""
         ...
 
     def published(self, chain: str) -> Round:
@@ -70,7 +70,7 @@ class Oracle(mesa.Agent):
 
     def step(self) -> None:
         """Publish if it is worth it."""
-        observed = self._desk.observe()
+        observed = self._desk.observe(self.chain)
         published = self._desk.published(self.chain)
         gas = self._desk.gas_multiple(self.chain)
         if choose_publication(observed, published, gas, self.parameters):

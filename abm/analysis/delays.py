@@ -110,7 +110,12 @@ class Delays:
         self.horizon = seconds(scenario["clock"]["hours"])
         self._step_seconds = int(scenario["clock"]["step_seconds"])
         self._channels: Mapping[str, Row] = scenario["channels"]
-        self._shocks = [_shock(name, rule) for name, rule in scenario["shocks"].items()]
+        # Shocks that chance times have no span of their own here.
+        self._shocks = [
+            _shock(name, rule)
+            for name, rule in scenario["shocks"].items()
+            if rule["at_hours"] is not None
+        ]
 
     def of_message(self, message: Row) -> Delay | None:
         """Return the shock that held a message up longest, or None.
@@ -186,7 +191,7 @@ class Delays:
 
 def _shock(name: str, rule: Row) -> _Shock:
     start = seconds(rule["at_hours"])
-    span = Span(start, start + seconds(rule["duration_hours"]))
+    span = Span(start, start + seconds(rule.get("duration_hours") or 0.0))
     return _Shock(name, rule["kind"], span, tuple(rule.get("channels") or rule.get("chains") or ()))
 
 

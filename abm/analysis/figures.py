@@ -67,11 +67,12 @@ def _mark_shocks(results: RunResults, figure: go.Figure) -> None:
     """Shade the time of every shock; name those that start within an hour together, at the top."""
     start = _start(results)
     end = start + timedelta(hours=results.manifest.scenario["clock"]["hours"])
-    shocks = results.manifest.scenario["shocks"]
+    scheduled = results.manifest.scenario["shocks"].items()
+    shocks = {name: shock for name, shock in scheduled if shock["at_hours"] is not None}
     labels: list[tuple[datetime, list[str]]] = []
     for name in sorted(shocks, key=lambda name: shocks[name]["at_hours"]):
         begin = start + timedelta(hours=shocks[name]["at_hours"])
-        stop = min(begin + timedelta(hours=shocks[name]["duration_hours"]), end)
+        stop = min(begin + timedelta(hours=shocks[name]["duration_hours"] or 0.0), end)
         figure.add_vrect(x0=begin, x1=stop, fillcolor=RED, opacity=0.05, line_width=0)
         if not labels or begin - labels[-1][0] > timedelta(hours=1):
             labels.append((begin, []))
@@ -158,10 +159,10 @@ def _halted(results: RunResults) -> tuple[dict[str, float], dict[str, float]]:
     for shock in results.manifest.scenario["shocks"].values():
         if shock["kind"] == "chain_halt":
             for name in shock["chains"]:
-                chains[name] = chains.get(name, 0.0) + shock["duration_hours"]
+                chains[name] = chains.get(name, 0.0) + (shock["duration_hours"] or 0.0)
         if shock["kind"] == "channel_halt":
             for name in shock["channels"]:
-                channels[name] = channels.get(name, 0.0) + shock["duration_hours"]
+                channels[name] = channels.get(name, 0.0) + (shock["duration_hours"] or 0.0)
     return chains, channels
 
 

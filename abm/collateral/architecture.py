@@ -106,21 +106,22 @@ class Surroundings:
 
     def counted_unit_usd(self, price_usd: float) -> NDArray[np.float64]:
         """Return what the venue takes one base unit of each token for, in dollars, unhaircut."""
-        return self.tokens.unit_usd(price_usd) * self.counted_backing()
+        return self.tokens.seen_usd(price_usd) * self.counted_backing()
 
     def counted_whole_usd(self, price_usd: float) -> NDArray[np.float64]:
         """Return what the venue takes one whole token of each for, in dollars, unhaircut."""
-        return self.tokens.whole_usd(price_usd) * self.counted_backing()
+        worth = self.tokens.whole_usd(price_usd) * self.tokens.seen_peg
+        return worth * self.counted_backing()
 
     def counted_share(self) -> NDArray[np.float64] | None:
         """Return the share of each token that counts as margin for standing for another.
 
-        None where nothing stands for anything.
+        None where nothing stands for anything, and every token the venue sees keeps its peg.
         """
         standing = self.tokens.representations
-        if not standing:
+        if not standing and (self.tokens.seen_peg == 1.0).all():
             return None
-        share = self.counted_backing().copy()
+        share = self.counted_backing() * self.tokens.seen_peg
         share[standing] *= 1.0 - self.scenario.collateral.wrapped_haircut
         return share
 

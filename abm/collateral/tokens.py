@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
@@ -32,12 +32,22 @@ class TokenTable:
         Column of what each stands for; its own column for an original.
     locked_on : tuple of tuple of str
         Chains whose locks hold the originals; empty for an original.
+    peg, seen_peg : ndarray, shape (tokens,)
+        What each is worth, and what the venue takes it for, as a share of what it stands for: a
+        stable token may lose its peg, and the venue may not look.
     """
 
     names: tuple[str, ...]
     rules: tuple[Token, ...]
     original: NDArray[np.int64]
     locked_on: tuple[tuple[str, ...], ...]
+    peg: NDArray[np.float64] = field(init=False)
+    seen_peg: NDArray[np.float64] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Let everything be worth what it stands for."""
+        object.__setattr__(self, "peg", np.ones(len(self.names)))
+        object.__setattr__(self, "seen_peg", np.ones(len(self.names)))
 
     def __len__(self) -> int:
         """Return the number of tokens."""
@@ -49,25 +59,36 @@ class TokenTable:
         return [token for token, chains in enumerate(self.locked_on) if chains]
 
     def whole_usd(self, price_usd: float) -> NDArray[np.float64]:
-        """Return the dollars that one whole token of each is worth if wholly backed."""
-        return np.where(self._are_dollars, 1.0, price_usd)
+        """Return the dollars that one whole token of each is worth if backed and at its peg."""
+        return np.where(self._follow_price, price_usd, 1.0)
 
     def unit_usd(self, price_usd: float) -> NDArray[np.float64]:
         """Return the dollars that one base unit of each is worth if wholly backed."""
-        return self.whole_usd(price_usd) / self._base_units
+        return self.whole_usd(price_usd) / self._base_units * self.peg
+
+    def seen_usd(self, price_usd: float) -> NDArray[np.float64]:
+        """Return the same as far as the venue looks."""
+        return self.whole_usd(price_usd) / self._base_units * self.seen_peg
 
     @cached_property
-    def _are_dollars(self) -> NDArray[np.bool_]:
-        return np.array([rule.worth == "dollar" for rule in self.rules])
+    def _follow_price(self) -> NDArray[np.bool_]:
+        return np.array([rule.worth == "underlying" for rule in self.rules])
 
     @cached_property
     def _base_units(self) -> NDArray[np.float64]:
         return np.array([float(rule.base_units) for rule in self.rules])
 
-    @cached_property
-    def counted(self) -> NDArray[np.float64]:
-        """Share of each token's worth that counts as margin after its own haircut."""
-        return np.array([1.0 - rule.haircut for rule in self.rules])
+    def depeg(self, name: str, worth: float, *, seen: bool) -> None:
+        """Let a token, and what stands for it, be worth less; the venue may not look."""
+        hit = self.original == self.names.index(name)
+        self.peg[hit] *= worth
+        if seen:
+            self.seen_peg[hit] *= worth
+
+    def restore_pegs(self) -> None:
+        """Let everything be worth what it stands for again."""
+        self.peg[:] = 1.0
+        self.seen_peg[:] = 1.0
 
     def standing_for(self, original: int, chain: str) -> int:
         """Return the column of what stands for an original that is locked on a chain.

@@ -37,6 +37,7 @@ class PriceBoard:
 
     def __init__(self, chains: tuple[str, ...], opening: Round) -> None:
         self._rounds = dict.fromkeys(chains, opening)
+        self._published = dict.fromkeys(chains, 0)
 
     def __getitem__(self, chain: str) -> Round:
         """Return the last round on a chain."""
@@ -45,3 +46,8 @@ class PriceBoard:
     def publish(self, chain: str, fresh: Round) -> None:
         """Replace the round on a chain."""
         self._rounds[chain] = fresh
+        self._published[chain] += 1
+
+    def publications(self, chain: str) -> int:
+        """Return how often a chain's round was replaced."""
+        return self._published[chain]

@@ -17,5 +17,5 @@ if TYPE_CHECKING:
 def token_prices(tokens: Sequence[Token], price_usd: float) -> NDArray[np.float64]:
     """Return the dollars that one base unit of each token is worth, shape (tokens,)."""
     return np.array(
-        [(1.0 if token.worth == "dollar" else price_usd) / token.base_units for token in tokens]
+        [(price_usd if token.worth == "underlying" else 1.0) / token.base_units for token in tokens]
     )

@@ -14,11 +14,11 @@ from abm.network.lanes import resolve_lane
 from abm.network.limits import RateLimits
 from abm.network.messages import TELLING_KINDS, WEIGHTLESS_KINDS, Fate, Message, Transit
 from abm.network.nonces import NonceBook
+from abm.network.places import Haltable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from abm.network.places import Haltable
     from abm.network.topology import ChainGraph
     from abm.randomness import Streams
     from abm.scenario.model import Scenario
@@ -64,8 +64,11 @@ class Transport:
         return self._typical[channel]
 
     def halted_seconds(self, chain: str, start: int, end: int) -> int:
-        """Return how many seconds of an interval a chain stands still."""
-        return self.chains[chain].halted_seconds(start, end)
+        """Return how many seconds of an interval a chain stands still, or its assets do."""
+        state = self.chains[chain]
+        if not state.freezes.halts:
+            return state.halted_seconds(start, end)
+        return Haltable([*state.halts, *state.freezes.halts]).halted_seconds(start, end)
 
     def gas_usd(self, chain: str) -> float:
         """Return the cost of executing one message on a chain now, in dollars."""
@@ -78,6 +81,10 @@ class Transport:
     def is_halted(self, chain: str, now: int) -> bool:
         """Return whether a chain makes no blocks at this second."""
         return now < self.chains[chain].halted_until
+
+    def is_frozen(self, chain: str, now: int) -> bool:
+        """Return whether a chain's assets may not move at this second."""
+        return now < self.chains[chain].freezes.halted_until
 
     def send(
         self,

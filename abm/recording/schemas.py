@@ -152,6 +152,17 @@ SCHEMAS: dict[str, TableSchema] = {
         ("liquidator_usd", "float", "USD", "cash of active liquidators there"),
         ("open_auctions", "int", "auctions", "on sale"),
     ),
+    "oracles": _table(
+        "the feed of one chain at one sampled step",
+        ("second", "int", "seconds", "from the start of the run"),
+        ("chain", "text", "", "name"),
+        ("price_usd", "float", "USD", "true price of the underlying"),
+        ("published_usd", "float", "USD", "price last published there"),
+        ("error", "float", "", "published over true price, less one"),
+        ("age_seconds", "int", "seconds", "since it was observed"),
+        ("publications", "int", "rounds", "published there so far"),
+        ("stale", "bool", "", "older than the venue's rule allows"),
+    ),
     "channels": _table(
         "one channel at one sampled step",
         ("second", "int", "seconds", "from the start of the run"),

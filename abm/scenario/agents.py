@@ -94,8 +94,33 @@ class Relayers(Table):
 
 
 class Oracles(Table):
-    """One oracle per chain: publishes on deviation or heartbeat, if gas allows."""
+    """Oracles: publish on deviation or heartbeat, if gas allows, for each chain or for all."""
 
+    publication: Annotated[
+        Literal["per_chain", "one_round"],
+        Field(
+            description="A feed of its own on every chain, or one round that is published on the "
+            "home chain and travels to all others"
+        ),
+    ] = "per_chain"
+    home_chain: Annotated[
+        str | None, Field(description="one_round: where it is published; the venue's if not given")
+    ] = None
+    travel_median_seconds: Annotated[
+        PositiveSeconds, Field(description="one_round: from the home chain to another")
+    ] = 60.0
+    travel_ln_sigma: Annotated[NotNegative, Field(description="Its log standard deviation")] = 0.3
+    error_ln_sigma: Annotated[
+        NotNegative, Field(description="Log standard deviation of what a feed observes")
+    ] = 0.0
+    stale_after_seconds: Annotated[
+        PositiveSeconds | None,
+        Field(description="The venue takes a round older than this for stale; never if not given"),
+    ] = None
+    stale_rule: Annotated[
+        Literal["use", "stop_trading", "stop_all"],
+        Field(description="What the venue does then: go on, take no orders, call no margin either"),
+    ] = "use"
     heartbeat_seconds: Annotated[PositiveSeconds, Field(description="Longest silence")] = 3_600.0
     deviation: Annotated[Positive, Field(description="Relative move that publishes")] = 0.005
     gas_tolerance: Annotated[

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
@@ -14,11 +13,13 @@ from abm.scenario.collateral import Collateral, GasTreasury, Liquidation, Waterf
 from abm.scenario.fields import Name, Table
 from abm.scenario.market import ExchangeRules, Market, ReplayPrice, StressGrid
 from abm.scenario.network import Chain, Channel, Protocol, Token
-from abm.scenario.shocks import ChainHalt, ChannelHalt, Counterfactual, GasSpike, Shock
+from abm.scenario.references import unknown
+from abm.scenario.shock_checks import shock_problems
+from abm.scenario.shocks import Counterfactual, Shock
 from abm.units import MICRO, seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
 
 class Scenario(Table):
@@ -74,22 +75,14 @@ class Scenario(Table):
         return self.model_copy(update={"shocks": kept, "counterfactual": Counterfactual()})
 
 
-def _unknown(key: str, found: str, known: Iterable[str], what: str) -> Problem:
-    names = list(known)
-    close = get_close_matches(found, names, n=1)
-    hint = f"did you mean {close[0]!r}?" if close else ""
-    rule = f"it must name one of the {what}: {', '.join(names) or 'there are none'}"
-    return Problem(key, repr(found), rule, hint)
-
-
 def _network_problems(scenario: Scenario) -> Iterator[Problem]:
     for name, channel in scenario.channels.items():
         for end in ("source", "destination"):
             chain = getattr(channel, end)
             if chain not in scenario.chains:
-                yield _unknown(f"channels.{name}.{end}", chain, scenario.chains, "chains")
+                yield unknown(f"channels.{name}.{end}", chain, scenario.chains, "chains")
         if channel.protocol not in scenario.protocols:
-            yield _unknown(
+            yield unknown(
                 f"channels.{name}.protocol", channel.protocol, scenario.protocols, "protocols"
             )
         yield from _lane_problems(scenario, name, channel)
@@ -102,7 +95,7 @@ def _network_problems(scenario: Scenario) -> Iterator[Problem]:
             yield Problem(f"channels.{name}", f"{route[0]} to {route[1]}", rule)
         routes.setdefault(route, name)
     if scenario.venue.chain not in scenario.chains:
-        yield _unknown("venue.chain", scenario.venue.chain, scenario.chains, "chains")
+        yield unknown("venue.chain", scenario.venue.chain, scenario.chains, "chains")
 
 
 def _lane_problems(scenario: Scenario, name: str, channel: Channel) -> Iterator[Problem]:
@@ -148,17 +141,20 @@ def _population_problems(scenario: Scenario) -> Iterator[Problem]:
         for chain in traders.home_chains:
             key = f"traders.{kind}.home_chains"
             if chain not in scenario.chains:
-                yield _unknown(key, chain, scenario.chains, "chains")
+                yield unknown(key, chain, scenario.chains, "chains")
             else:
                 homes.setdefault(chain, key)
         for token in traders.collateral_tokens:
             if token not in scenario.tokens:
                 key = f"traders.{kind}.collateral_tokens"
-                yield _unknown(key, token, scenario.tokens, "tokens")
+                yield unknown(key, token, scenario.tokens, "tokens")
     yield from _route_problems(scenario, homes)
+    home = scenario.oracles.home_chain
+    if home is not None and home not in scenario.chains:
+        yield unknown("oracles.home_chain", home, scenario.chains, "chains")
     for chain in scenario.liquidators.home_chains:
         if chain not in scenario.chains:
-            yield _unknown("liquidators.home_chains", chain, scenario.chains, "chains")
+            yield unknown("liquidators.home_chains", chain, scenario.chains, "chains")
 
 
 def _route_problems(scenario: Scenario, homes: dict[str, str]) -> Iterator[Problem]:
@@ -203,22 +199,6 @@ def _time_problems(scenario: Scenario) -> Iterator[Problem]:
             yield Problem(f"shocks.{name}.at_hours", str(shock.at_hours), rule)
 
 
-def _shock_problems(scenario: Scenario) -> Iterator[Problem]:
-    for name, shock in scenario.shocks.items():
-        if isinstance(shock, ChannelHalt):
-            for channel in shock.channels:
-                if channel not in scenario.channels:
-                    key = f"shocks.{name}.channels"
-                    yield _unknown(key, channel, scenario.channels, "channels")
-        if isinstance(shock, ChainHalt | GasSpike):
-            for chain in shock.chains:
-                if chain not in scenario.chains:
-                    yield _unknown(f"shocks.{name}.chains", chain, scenario.chains, "chains")
-    for name in scenario.counterfactual.without_shocks or ():
-        if name not in scenario.shocks:
-            yield _unknown("counterfactual.without_shocks", name, scenario.shocks, "shocks")
-
-
 def cross_table_problems(scenario: Scenario) -> list[Problem]:
     """Return every fault that only the whole file shows, such as a channel to no chain."""
     checks = (
@@ -226,6 +206,6 @@ def cross_table_problems(scenario: Scenario) -> list[Problem]:
         _token_problems,
         _population_problems,
         _time_problems,
-        _shock_problems,
+        shock_problems,
     )
     return [problem for check in checks for problem in check(scenario)]

@@ -24,8 +24,11 @@ class Token(Table):
 
     base_units: Annotated[Count, Field(description="Base units in one token")]
     worth: Annotated[
-        Literal["dollar", "underlying"],
-        Field(description="What one token is worth: a dollar, or one unit of the underlying"),
+        Literal["dollar", "stable", "underlying"],
+        Field(
+            description="What one token is worth: a dollar, which the venue settles in; a dollar "
+            "as long as it keeps its peg; one unit of the underlying"
+        ),
     ]
     haircut: Annotated[
         FractionBelowOne, Field(description="Share of its value that does not count as margin")

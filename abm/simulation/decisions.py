@@ -85,9 +85,12 @@ def answer_calls(world: World) -> None:
             continue
         account = due.account
         chain = world.wallet_chain(account)
-        if world.transport.is_halted(chain, world.now):
-            # Nothing moves where no blocks are made; its owner tries again when there are.
-            again = world.transport.chains[chain].halted_until
+        state = world.transport.chains[chain]
+        again = max(state.halted_until, state.freezes.halted_until)
+        if world.strains.custody_frozen:
+            again = max(again, world.withdrawals.frozen_until)
+        if again > world.now:
+            # Nothing moves where no blocks are made or no assets may; its owner tries again then.
             heapq.heappush(world.top_ups, replace(due, second=again))
             continue
         counted = [

@@ -8,7 +8,6 @@ import numpy as np
 
 from abm.agents import MakerView, Offer, Pending, TraderView
 from abm.margin import unit_initial
-from abm.market import Round
 from abm.simulation.world import Ladder, Quoted, Refill
 from abm.units import MICRO
 
@@ -78,6 +77,8 @@ class QuoteDesk:
 
     def needs_quote(self, maker: int) -> bool:
         """Return whether a maker's ladder is old, has traded, or stands at an old price."""
+        if self._world.maker_is_gone(maker):
+            return False
         return bool(self._world.exchange.quotes.taken[maker]) or self.needs_new_quote(maker)
 
     def needs_new_quote(self, maker: int) -> bool:
@@ -139,6 +140,8 @@ class RelayDesk:
         before = world.now + world.scenario.clock.step_seconds
         self._ready = {}
         for name, channel in world.scenario.channels.items():
+            if name in world.strains.struck:
+                continue
             if ready := world.transport.ready(name, before):
                 gas = world.transport.gas_usd(channel.destination)
                 self._ready[name] = {item.message.id: self._offer(item, gas) for item in ready}
@@ -158,12 +161,25 @@ class RelayDesk:
             item
             for channel in self._world.relayers.channels[relayer]
             for item in self._ready.get(channel, {}).values()
+            if not self._refuses(relayer, channel, item.message)
         ]
+
+    def _refuses(self, relayer: int, channel: str, message: int) -> bool:
+        """Return whether a relayer leaves a message out for what it is."""
+        world = self._world
+        rank = float(world.relayers.exit_rank[relayer])
+        return any(
+            rule.by == "relayers"
+            and world.now < rule.until
+            and rank < rule.share
+            and rule.hits(world.transport.transits[message].message)
+            for rule in world.transport.channels[channel].censorships
+        )
 
     def is_down(self, relayer: int) -> bool:
         """Return whether a relayer is in an outage or has stopped."""
         now = self._world.now
-        if float(self._world.relayers.exit_rank[relayer]) < self._world.relayers_gone:
+        if float(self._world.relayers.exit_rank[relayer]) < self._world.strains.relayers_gone:
             return True
         return any(start <= now < end for start, end in self._world.relayers.outages[relayer])
 
@@ -191,38 +207,6 @@ class RelayDesk:
         world.ledger.transfer(wallet, holders.outside, token, burnt)
 
 
-class FeedDesk:
-    """Serves oracles."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-
-    def observe(self) -> Round:
-        """Return the market the oracles' delay ago, at the last step before that."""
-        world = self._world
-        clock = world.scenario.clock
-        second = max(world.now - world.scenario.oracles.delay_seconds, 0.0)
-        step = int(second // clock.step_seconds)
-        return Round(
-            float(world.path.price_usd[step]),
-            float(world.path.level[step]),
-            step * clock.step_seconds,
-        )
-
-    def published(self, chain: str) -> Round:
-        """Return what stands on a chain."""
-        return self._world.board[chain]
-
-    def gas_multiple(self, chain: str) -> float:
-        """Return a chain's gas, in multiples of calm."""
-        return self._world.transport.chains[chain].gas_multiple
-
-    def publish(self, chain: str, fresh: Round) -> None:
-        """Publish, unless the chain stands still."""
-        if not self._world.transport.is_halted(chain, self._world.now):
-            self._world.board.publish(chain, fresh)
-
-
 class AuctionDesk:
     """Serves liquidators."""
 
@@ -232,13 +216,15 @@ class AuctionDesk:
     def is_active(self, liquidator: int) -> bool:
         """Return whether a liquidator has not stopped."""
         world = self._world
-        return float(world.liquidators.exit_rank[liquidator]) >= world.liquidators_gone
+        return float(world.liquidators.exit_rank[liquidator]) >= world.strains.liquidators_gone
 
     def offers(self, liquidator: int) -> list[Offer]:
         """Return the open auctions on a liquidator's chain, none while it is halted."""
         world = self._world
         chain = world.liquidators.chains[liquidator]
-        if world.transport.is_halted(chain, world.now):
+        if world.transport.is_halted(chain, world.now) or world.transport.is_frozen(
+            chain, world.now
+        ):
             return []
         published = world.place.counted_unit_usd(world.board[chain].price_usd)
         resale = world.unit_usd(world.price_usd) * (1.0 - world.scenario.liquidators.resale_cost)

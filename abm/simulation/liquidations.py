@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from abm.simulation.decisions import schedule_top_up
 from abm.simulation.settlement import settle_bids, settle_resales
+from abm.simulation.shocks import accept_forged
 
 if TYPE_CHECKING:
     from abm.simulation.world import World
@@ -14,7 +15,9 @@ if TYPE_CHECKING:
 def deliver_messages(world: World) -> None:
     """Hand over what is due, give up what is too late, and let vaults report."""
     for transit in world.transport.deliver_due(world.now):
-        if transit.applied:
+        if transit.applied and transit.message.forged:
+            accept_forged(world, transit)
+        elif transit.applied:
             world.architecture.deliver(transit.message, world.now)
     for transit in world.transport.expire_and_repeat(world.now):
         world.architecture.expire(transit.message, world.now)
@@ -33,7 +36,7 @@ def liquidate(world: World) -> None:
     settle_bids(world)
     settle_resales(world)
     world.desk.finish_auctions(world.now)
-    if not world.transport.is_halted(world.scenario.venue.chain, world.now):
+    if not world.liquidation_stands_still():
         world.desk.call_breaches(world.beliefs, world.now)
         world.desk.advance(world.beliefs, world.now)
     take_events(world)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from abm.market import price_path, volatility_levels
+from abm.simulation.shocks.market import added_volatility, price_multiples
+from abm.simulation.shocks.occurrences import Occurrence, draw_occurrences
 from abm.units import SECONDS_PER_HOUR, SECONDS_PER_YEAR
 
 if TYPE_CHECKING:
@@ -34,19 +36,25 @@ class MarketPath:
         both annualised.
     gas : dict of str to ndarray, shape (steps + 1,)
         Gas of each chain in multiples of calm, before shocks.
+    occurrences : tuple of Occurrence
+        When which shock happens.
     """
 
     price_usd: NDArray[np.float64]
     level: NDArray[np.float64]
     realised: NDArray[np.float64]
     gas: dict[str, NDArray[np.float64]]
+    occurrences: tuple[Occurrence, ...] = ()
 
 
 def draw_market(scenario: Scenario, streams: Streams) -> MarketPath:
     """Draw the market of a run."""
     clock, market = scenario.clock, scenario.market
     prices = price_path(market.price, clock.step_count, clock.step_seconds, streams.get("price"))
+    occurrences = draw_occurrences(scenario, prices, streams)
+    prices *= price_multiples(occurrences, clock.step_count, clock.step_seconds)
     levels = volatility_levels(prices, clock.step_seconds, market.volatility)
+    levels += added_volatility(occurrences, clock.step_count, clock.step_seconds)
     realised = _realised(prices, clock.step_seconds, market.volatility.base)
     gas = {
         name: _gas(
@@ -58,7 +66,7 @@ def draw_market(scenario: Scenario, streams: Streams) -> MarketPath:
         )
         for name, chain in scenario.chains.items()
     }
-    return MarketPath(prices, levels, realised, gas)
+    return MarketPath(prices, levels, realised, gas, occurrences)
 
 
 def _realised(prices: NDArray[np.float64], step_seconds: int, start: float) -> NDArray[np.float64]:

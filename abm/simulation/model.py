@@ -8,7 +8,8 @@ import mesa
 
 from abm.agents import Liquidator, MarketMaker, Oracle, Relayer, Trader
 from abm.simulation.build import build_world
-from abm.simulation.desks import AuctionDesk, FeedDesk, OrderDesk, QuoteDesk, RelayDesk
+from abm.simulation.desks import AuctionDesk, OrderDesk, QuoteDesk, RelayDesk
+from abm.simulation.feeds import FeedDesk
 from abm.simulation.population import trader_rule
 from abm.simulation.step import advance
 
@@ -44,12 +45,15 @@ class OptionsMarket(mesa.Model):
         self.orders = OrderDesk(world)
         self.quotes = QuoteDesk(world)
         self.relay = RelayDesk(world)
-        feeds, bids = FeedDesk(world), AuctionDesk(world)
+        self.feeds = FeedDesk(world)
+        bids = AuctionDesk(world)
         self.traders = [
             Trader(self, slot, trader_rule(scenario, world.traders, slot), self.orders)
             for slot in range(len(world.traders))
         ]
-        self.oracles = [Oracle(self, chain, scenario.oracles, feeds) for chain in scenario.chains]
+        self.oracles = [
+            Oracle(self, chain, scenario.oracles, self.feeds) for chain in self.feeds.chains
+        ]
         makers = [
             MarketMaker(self, slot, scenario.market_makers, self.quotes)
             for slot in range(scenario.market_makers.count)

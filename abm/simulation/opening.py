@@ -31,7 +31,7 @@ def endow(world: World) -> None:
     for trader in range(len(world.traders)):
         name = world.traders.tokens[trader]
         token, rule = names.index(name), scenario.tokens[name]
-        per_usd = rule.base_units / (1.0 if rule.worth == "dollar" else price)
+        per_usd = rule.base_units / (price if rule.worth == "underlying" else 1.0)
         deposit = int(float(world.traders.wealth_usd[trader]) * per_usd)
         reserve = int(float(world.traders.reserve_usd[trader]) * per_usd)
         world.architecture.endow(trader, token, deposit)

@@ -78,13 +78,18 @@ def revalue(world: World) -> None:
 def _claims(world: World) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return what claims count for as margin, and before haircuts, in dollars.
 
-    Kept while neither claims nor marks nor backing change and no claim can have grown too old.
+    Kept while neither claims nor marks nor pegs change, all is backed, and no claim grows too old.
     """
     claims, rule = world.architecture.claims, world.scenario.collateral
     grows_old = rule.stale_haircut > 0 or rule.refused_after_seconds is not None
     unbacked = world.architecture.bridge.unbacked
-    key = (claims.version, world.marks.price_usd, grows_old and world.now, bool(unbacked.any()))
-    if world.valued_claims is None or world.valued_claims[0] != key or key[-1]:
+    key = (
+        claims.version,
+        world.marks.price_usd,
+        world.now if grows_old or unbacked.any() else 0,
+        world.place.tokens.seen_peg.tobytes(),
+    )
+    if world.valued_claims is None or world.valued_claims[0] != key:
         price_usd = world.marks.price_usd
         counted = counted_value(
             claims.units,

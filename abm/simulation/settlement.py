@@ -14,8 +14,7 @@ from abm.venue import Order
 
 def settle_intents(world: World) -> None:
     """Apply what agents asked of the exchange, in the order of asking, and clear it."""
-    venue_stands_still = world.transport.is_halted(world.scenario.venue.chain, world.now)
-    if venue_stands_still:
+    if world.trading_stands_still():
         world.intents.trading.clear()
         return
     # Cancels go first, as real venues order them: otherwise the first maker to see a new price

@@ -8,6 +8,7 @@ import numpy as np
 
 from abm.margin import total_value
 from abm.simulation.balance_sheets import record_balance_sheets
+from abm.simulation.feeds import record_feeds
 from abm.simulation.revaluation import owned_value, true_equity
 from abm.units import MICRO, dollars
 from abm.venue import NO_ASK, NO_BID, Side
@@ -72,6 +73,7 @@ def record_step(world: World) -> None:
     world.trades_recorded = len(world.exchange.trades)
     if now % SAMPLE_SECONDS == 0:
         _record_chains(world)
+        record_feeds(world)
         _record_channels(world, backlog)
         record_balance_sheets(world)
 
@@ -121,7 +123,7 @@ def _record_chains(world: World) -> None:
             world.ledger.balance(world.holders.liquidator + liquidator, world.cash.token)
             for liquidator, chain in enumerate(world.liquidators.chains)
             if chain == name
-            and float(world.liquidators.exit_rank[liquidator]) >= world.liquidators_gone
+            and float(world.liquidators.exit_rank[liquidator]) >= world.strains.liquidators_gone
         ]
         world.recorder.add(
             "chains",

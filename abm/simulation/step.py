@@ -25,6 +25,7 @@ def advance(model: OptionsMarket) -> None:
     deliver_messages(world)  # 3
     for oracle in model.oracles:  # 4
         oracle.step()
+    model.feeds.deliver()
     expire_series(world)
     mark(world)
     decide(model)  # 5

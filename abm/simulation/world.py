@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from abm.simulation.shocks.effects import Strains
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -142,8 +144,11 @@ class World:
     resales: list[Resale] = field(default_factory=list)
     later_count: int = 0
     started_shocks: dict[str, int] = field(default_factory=dict)
-    liquidators_gone: float = 0.0
-    relayers_gone: float = 0.0
+    begun: dict[tuple[str, int], int] = field(default_factory=dict)
+    over: set[tuple[str, int]] = field(default_factory=set)
+    strains: Strains = field(default_factory=Strains)
+    in_force: tuple[tuple[str, float], ...] = ()
+    enacted: list[tuple[str, int]] = field(default_factory=list)
     published_history: list[float] = field(default_factory=list)
     quoted: dict[int, Quoted] = field(default_factory=dict)
     trades_recorded: int = 0
@@ -164,6 +169,29 @@ class World:
         What stands for another token is worth the share of it that is backed.
         """
         return self.place.tokens.unit_usd(price_usd) * self.place.bridge.backing()
+
+    def oracle_is_stale(self, chain: str) -> bool:
+        """Return whether what stands on a chain is older than the rule of stale rounds allows."""
+        limit = self.scenario.oracles.stale_after_seconds
+        return limit is not None and self.now - self.board[chain].observed_second > limit
+
+    def trading_stands_still(self) -> bool:
+        """Return whether the venue takes no orders: halted, paused, or without a fresh price."""
+        stops = self.scenario.oracles.stale_rule != "use"
+        return self.liquidation_stands_still() or (
+            stops and self.oracle_is_stale(self.scenario.venue.chain)
+        )
+
+    def liquidation_stands_still(self) -> bool:
+        """Return whether the venue calls no margin."""
+        venue = self.scenario.venue.chain
+        if self.strains.venue_paused or self.transport.is_halted(venue, self.now):
+            return True
+        return self.scenario.oracles.stale_rule == "stop_all" and self.oracle_is_stale(venue)
+
+    def maker_is_gone(self, maker: int) -> bool:
+        """Return whether a market maker makes no quotes for now."""
+        return maker < self.strains.makers_gone * len(self.makers)
 
     def wallet_chain(self, account: int) -> str:
         """Return the chain on which an account's wallet stands."""

@@ -115,6 +115,10 @@ class LiquidationDesk:
         self.written_off = np.zeros(len(cash.balances), dtype=np.bool_)
         self.under_way: NDArray[np.int64] = np.zeros_like(architecture.claims.units)
 
+    def govern(self, rule: LiquidationRule) -> None:
+        """Go by another rule from now on."""
+        self._rule = rule
+
     def is_open(self, account: int) -> bool:
         """Return whether an account is being liquidated, and so may not trade."""
         return account in self._open

@@ -135,7 +135,7 @@ class Publishing:
     gas: float = 1.0
     rounds: list[tuple[str, Round]] = field(default_factory=list)
 
-    def observe(self) -> Round:
+    def observe(self, chain: str) -> Round:  # noqa: ARG002 - all see the same
         return Round(self.price, 0.8, 60)
 
     def published(self, chain: str) -> Round:

@@ -142,7 +142,7 @@ def test_without_delay_and_failure_collateral_at_the_venue_is_as_good_as_a_silo(
 
 def test_what_is_published_commits_to_as_much_as_owners_are_owed() -> None:
     found = tables("message_passing")["commitments"]
-    assert found["root"].n_unique() == len(found) == 3
+    assert found["root"].n_unique() == len(found) == 2
     assert (found["committed_usd"] > 0).all()
     # Collateral seized and not yet reported is still committed to: a promise older than the truth.
     assert (found["oldest_claim_seconds"] > 0).any()

@@ -10,7 +10,17 @@ from abm.recording.tables import arrow_schema
 
 UNITS_OF_AMOUNTS = {"USD", "seconds", "hours", "per year", "contracts", "base units"}
 UNITS_OF_COUNTS = {
-    *("agents", "auctions", "bids", "events", "liquidations", "messages", "seizures", "shocks")
+    *(
+        "agents",
+        "auctions",
+        "bids",
+        "events",
+        "liquidations",
+        "messages",
+        "rounds",
+        "seizures",
+        "shocks",
+    )
 }
 
 # These say all there is to say: messages delivered, and lots of a trade.

@@ -95,7 +95,11 @@ SECOND = {
         pytest.param(
             {"shocks.gas.kind": "gas_spik"},
             "shocks.gas.kind is 'gas_spik'; it must be one of "
-            "channel_halt, chain_halt, gas_spike, liquidator_exit, relayer_exit; "
+            "bridge_exploit, censorship, chain_halt, channel_delay, channel_halt, channel_loss, "
+            "custodian_freeze, emergency_pause, finality_loss, gas_spike, jurisdiction_freeze, "
+            "liquidator_exit, market_maker_withdrawal, oracle_deviation, oracle_freeze, "
+            "oracle_manipulation, parameter_change, price_jump, relayer_exit, relayer_strike, "
+            "reorg, sequencer_outage, stablecoin_depeg, verifier_compromise, volatility_jump; "
             "did you mean 'gas_spike'?",
             id="unknown kind of shock",
         ),
@@ -452,6 +456,73 @@ def test_a_fault_of_the_network_is_one_message(
     problems_of: ProblemsOf, edits: Edits, message: str
 ) -> None:
     assert [str(problem) for problem in problems_of(edits)] == [message]
+
+
+DEPEG = {"at_hours": 1, "duration_hours": 1, "worth_usd": 0.8}
+
+
+def shock(kind: str, **keys: object) -> Edits:
+    return {"shocks.it": {"kind": kind, "at_hours": 1, "duration_hours": 1, **keys}}
+
+
+@pytest.mark.parametrize(
+    ("edits", "message"),
+    [
+        (
+            shock("relayer_strike", channels=["to_fa"]),
+            "shocks.it.channels is 'to_fa'; it must name one of the channels: ",
+        ),
+        (
+            shock("bridge_exploit", protocol="rely"),
+            "shocks.it.protocol is 'rely'; it must name one of the protocols: relay; ",
+        ),
+        (
+            shock("jurisdiction_freeze", jurisdictions=["us"]),
+            "shocks.it.jurisdictions is 'us'; it must name one of the chains' jurisdictions: ",
+        ),
+        (
+            {"shocks.it": {"kind": "stablecoin_depeg", "token": "USDC", **DEPEG}},
+            "shocks.it.token is 'USDC'; it must name one of the tokens with worth = 'stable': ",
+        ),
+        (
+            shock("censorship", channels=["to_far"], by="relayers", accounts=[50]),
+            "shocks.it.accounts is 50; traders have the accounts 0 to 49",
+        ),
+        (
+            shock("parameter_change", parameter="margin.price_scan_rang", value=0.2),
+            "shocks.it.parameter",
+        ),
+        (
+            shock("parameter_change", parameter="margin.price_scan_range", value=1.2),
+            "shocks.it.value is 1.2; margin.price_scan_range: it must be less than 1",
+        ),
+        (
+            shock("chain_halt", chains=["far"], hazard_per_year=1),
+            "shocks.it: give either at_hours or hazard_per_year",
+        ),
+        (
+            {"shocks.it": {"kind": "chain_halt", "chains": ["far"], "at_hours": 1}},
+            "shocks.it: duration_hours is required with at_hours",
+        ),
+        (
+            {"shocks.it": {"kind": "chain_halt", "chains": ["far"], "hazard_per_year": 1}},
+            "shocks.it: duration_median_hours is required with hazard_per_year",
+        ),
+        (
+            {"shocks.it": {"kind": "reorg", "chains": ["far"], "depth_seconds": 9}},
+            "shocks.it: give either at_hours or hazard_per_year",
+        ),
+        (
+            shock("channel_halt", channels=["to_far"], duration_median_hours=1),
+            "shocks.it: duration_median_hours is not read with at_hours",
+        ),
+    ],
+)
+def test_a_fault_of_a_shock_is_one_message(
+    problems_of: ProblemsOf, edits: Edits, message: str
+) -> None:
+    (problem,) = problems_of(edits)
+    assert str(problem).startswith(message)
 
 
 def test_a_venue_on_no_chain_is_told_the_nearest_one(problems_of: ProblemsOf) -> None:

@@ -1,0 +1,24 @@
+"""Shocks to those who act at the venue."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from abm.scenario.shocks import LiquidatorExit, MarketMakerWithdrawal
+    from abm.simulation.shocks.occurrences import Occurrence
+    from abm.simulation.world import World
+
+
+def stop_liquidators(world: World, shock: LiquidatorExit, when: Occurrence) -> None:  # noqa: ARG001
+    """Keep a share of the liquidators from bidding in this step."""
+    world.strains.liquidators_gone = max(world.strains.liquidators_gone, shock.fraction)
+
+
+def withdraw_makers(world: World, shock: MarketMakerWithdrawal, when: Occurrence) -> None:  # noqa: ARG001
+    """Take the quotes of a share of the market makers away, and keep them away in this step."""
+    world.strains.makers_gone = max(world.strains.makers_gone, shock.fraction)
+    for maker in range(len(world.makers)):
+        if world.maker_is_gone(maker) and maker in world.quoted:
+            world.exchange.quotes.withdraw(maker)
+            del world.quoted[maker]

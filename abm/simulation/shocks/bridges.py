@@ -1,0 +1,164 @@
+"""Theft from bridges: what a protocol's messages can release goes to the attacker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from abm.network import Fate
+from abm.units import seconds
+
+if TYPE_CHECKING:
+    from abm.network import Transit
+    from abm.scenario.shocks import BridgeExploit, VerifierCompromise
+    from abm.simulation.shocks.occurrences import Occurrence
+    from abm.simulation.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Theft:
+    """What a forged message asks for."""
+
+    value_usd: float
+
+
+# A theft stays this far below the value at which a governor holds a message for a day.
+UNDER_LARGE = 0.999
+
+
+def exploit(world: World, shock: BridgeExploit, when: Occurrence) -> None:
+    """Take a share of what a protocol's messages can release, wherever it stands."""
+    cause = world.started_shocks[when.name]
+    for name in _channels(world, shock.protocol):
+        steal(world, name, None, shock.share, cause)
+
+
+def pause_when_found(
+    world: World, shock: BridgeExploit | VerifierCompromise, when: Occurrence
+) -> None:
+    """Pause a protocol's channels at the step at which a guardian finds out."""
+    found = when.start_second + seconds(shock.detection_hours)
+    if found < when.end_second and _is_now(world, found):
+        world.log.add(
+            world.now, "guardian_pause", world.started_shocks[when.name], place=shock.protocol
+        )
+        for name in _channels(world, shock.protocol):
+            world.transport.halt_channel(name, world.now, when.end_second)
+            _refuse_forged(world, name)
+
+
+def forge(world: World, shock: VerifierCompromise, when: Occurrence) -> None:
+    """Send the next forged message on every channel whose quorum the keys make."""
+    found = when.start_second + seconds(shock.detection_hours)
+    if world.now >= found:
+        pause_when_found(world, shock, when)
+        return
+    for name in _channels(world, shock.protocol):
+        lane = world.transport.lanes[name]
+        needed = lane.keys_to_forge
+        tried = sum(
+            transit.message.value_usd
+            for transit in world.transport.transits
+            if transit.message.forged and transit.message.channel == name
+        )
+        left = shock.target_usd - tried
+        if needed is None or shock.keys < needed or left <= 0 or not reach(world, name):
+            continue
+        limits = [left, lane.protocol.bucket_usd, lane.channel.daily_limit_usd]
+        if lane.channel.large_transfer_usd is not None:
+            limits.append(lane.channel.large_transfer_usd * UNDER_LARGE)
+        value_usd = min(limit for limit in limits if limit is not None)
+        cause = world.log.add(
+            world.now,
+            "forged",
+            world.started_shocks[when.name],
+            place=name,
+            value_usd=value_usd,
+        )
+        world.transport.forge(
+            name, "forged", Theft(value_usd), cause=cause, now=world.now, value_usd=value_usd
+        )
+
+
+def accept_forged(world: World, transit: Transit) -> None:
+    """Act on a forged message as if it were a true one."""
+    theft = transit.message.payload
+    if isinstance(theft, Theft):
+        steal(world, transit.message.channel, theft.value_usd, 1.0, transit.message.cause)
+
+
+def _is_now(world: World, second: int) -> bool:
+    """Return whether a second is in the step that ends now."""
+    return world.now - world.scenario.clock.step_seconds < second <= world.now
+
+
+def _channels(world: World, protocol: str) -> list[str]:
+    return [
+        name for name, channel in world.scenario.channels.items() if channel.protocol == protocol
+    ]
+
+
+def _refuse_forged(world: World, channel: str) -> None:
+    for transit in world.transport.transits:
+        message = transit.message
+        if message.forged and message.channel == channel and transit.fate is Fate.IN_FLIGHT:
+            world.transport.void(transit, "forged", world.now)
+
+
+def reach(world: World, channel: str) -> list[tuple[int, int]]:
+    """Return the holders and tokens that messages of a channel can release, by holder.
+
+    From the venue: originals locked on the other chain for what was minted here, and vaults there
+    that obey messages. Towards the venue nothing is released; what is minted there needs no holder.
+    """
+    rule, place = world.scenario.channels[channel], world.place
+    if rule.source != place.venue:
+        return []
+    chain = rule.destination
+    found = [
+        (world.holders.lock[chain], int(place.tokens.original[token]))
+        for token in place.tokens.representations
+        if chain in place.tokens.locked_on[token]
+    ]
+    if world.architecture.reached_by_message:
+        found += [
+            (world.holders.vault + account, token)
+            for account in range(place.trader_count)
+            if world.architecture.chain_of(account) == chain
+            for token in range(place.token_count)
+        ]
+    return [(holder, token) for holder, token in found if world.ledger.balance(holder, token) > 0]
+
+
+def steal(world: World, channel: str, most_usd: float | None, share: float, cause: int) -> float:
+    """Move what a channel can release to the attacker; return its value in dollars.
+
+    Parameters
+    ----------
+    world : World
+        The run.
+    channel : str
+        Whose messages are believed.
+    most_usd : float or None
+        Value to take at most.
+    share : float
+        Share of every balance to take at most.
+    cause : int
+        The event behind it.
+    """
+    place, chain = world.place, world.scenario.channels[channel].destination
+    unit_usd = place.tokens.unit_usd(world.price_usd)
+    taken_usd = 0.0
+    for holder, token in reach(world, channel):
+        units = int(world.ledger.balance(holder, token) * share)
+        worth = float(unit_usd[token])
+        if most_usd is not None:
+            units = min(units, int((most_usd - taken_usd) / worth))
+        if holder == world.holders.lock[chain]:
+            units = place.bridge.drain(chain, token, units)
+        else:
+            world.ledger.transfer(holder, world.holders.attacker, token, units)
+        taken_usd += units * worth
+    if taken_usd > 0:
+        world.log.add(world.now, "stolen", cause, place=chain, value_usd=taken_usd)
+    return taken_usd

@@ -1,0 +1,33 @@
+"""What shocks change for as long as they last, beside what they do at their start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Strains:
+    """What active shocks do to a run at this step; made anew at every step.
+
+    Attributes
+    ----------
+    liquidators_gone, relayers_gone, makers_gone : float
+        Shares of them that have stopped.
+    struck : set of str
+        Channels that no relayer serves. Only asked whether it holds a channel.
+    frozen_feeds : set of str
+        Chains on which nothing is published. Only asked whether it holds a chain.
+    observed : dict of str to float
+        What feeds observe, as a multiple of the true price, by chain.
+    venue_paused, custody_frozen : bool
+        Whether the venue stands still, and whether owners can pay in.
+    """
+
+    liquidators_gone: float = 0.0
+    relayers_gone: float = 0.0
+    makers_gone: float = 0.0
+    struck: set[str] = field(default_factory=set)
+    frozen_feeds: set[str] = field(default_factory=set)
+    observed: dict[str, float] = field(default_factory=dict)
+    venue_paused: bool = False
+    custody_frozen: bool = False
