@@ -196,15 +196,17 @@ class AtVenue:
     ) -> None:
         move = self._note_withdrawal(account, token, amount, now)
         if self._is_local(account):
-            self._leave_here(account, token, amount, source=source)
-            self.passage.arrive(move, now)
+            if self._leave_here(account, Transfer(move, token), source=source):
+                self.passage.arrive(move, now)
             return
         self._leave(account, token, amount, source=source)
         self._send_out(Transfer(move, token), cause=cause, now=now)
 
-    def _leave_here(self, account: int, token: int, amount: int, *, source: int) -> None:
-        """Move collateral into a wallet that stands on the venue's chain."""
-        self._place.ledger.transfer(source, self._wallet(account), token, amount)
+    def _leave_here(self, account: int, transfer: Transfer, *, source: int) -> bool:
+        """Move collateral into a wallet on the venue's chain; return whether that ends it."""
+        units = transfer.move.units
+        self._place.ledger.transfer(source, self._wallet(account), transfer.token, units)
+        return True
 
     def _send_out(self, transfer: Transfer, *, cause: int, now: int) -> None:
         """Send the message of a withdrawal."""

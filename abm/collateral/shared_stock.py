@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from abm.collateral.architecture import SeizureOrder
+    from abm.collateral.at_venue import Transfer
 
 
 class SharedStock(AtVenue):
@@ -40,12 +41,17 @@ class SharedStock(AtVenue):
         self.bridge.mint(account, self._claim(token), amount)
         self._count(account, now)
 
-    def _leave_here(self, account: int, token: int, amount: int, *, source: int) -> None:
-        if not self._place.tokens.locked_on[token]:
-            super()._leave_here(account, token, amount, source=source)
-            return
-        self.bridge.burn(account, token, amount, source=source)
-        self.bridge.release(account, self._venue, token, amount, self._wallet(account))
+    def _leave_here(self, account: int, transfer: Transfer, *, source: int) -> bool:
+        if not self._place.tokens.locked_on[transfer.token]:
+            return super()._leave_here(account, transfer, source=source)
+        self.bridge.burn(account, transfer.token, transfer.move.units, source=source)
+        return self._pay_here(account, transfer)
+
+    def _pay_here(self, account: int, transfer: Transfer) -> bool:
+        """Pay an owner on the venue's chain, as far as the stock goes."""
+        token, units = transfer.token, transfer.move.units
+        self.bridge.release(account, self._venue, token, units, self._wallet(account))
+        return True
 
     def _sale_chain(self, order: SeizureOrder, units: Sequence[int]) -> str:  # noqa: ARG002
         """Return the chain on which a seizure's originals are sold."""

@@ -91,6 +91,9 @@ class UnifiedPool(SharedStock):
         self.bridge.release(account, home, token, transfer.move.units, self._wallet(account))
         return True
 
+    def _pay_here(self, account: int, transfer: Transfer) -> bool:
+        return self._come_home(account, transfer)
+
     def _sale_chain(self, order: SeizureOrder, units: Sequence[int]) -> str:  # noqa: ARG002
         """Return the venue's chain if the pool has enough there, else where it has most."""
         place = self._place
