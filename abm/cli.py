@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from abm.cli_architectures import register as register_architectures
 from abm.cli_many import INTERRUPTED, register
 from abm.errors import AbmError
 
@@ -241,6 +242,7 @@ def _replay_command(path: Path, overrides: list[str] | None, seed: int, second: 
 
 
 register(app)
+register_architectures(app)
 
 
 def main() -> None:

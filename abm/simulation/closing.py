@@ -134,7 +134,7 @@ def _record_auctions(world: World) -> None:
         )
 
 
-def _efficiency(world: World) -> tuple[float, float, float, float, float, float]:
+def _efficiency(world: World) -> tuple[float, ...]:
     """Return how much capital the run needed for its open interest, and what moving it cost."""
     locked, transit, counted, required, interest, price = (
         np.array(world.recorder.column("steps", name), dtype=np.float64)
@@ -151,6 +151,7 @@ def _efficiency(world: World) -> tuple[float, float, float, float, float, float]
     moves = world.architecture.passage.moves
     return (
         float(locked.mean()),
+        float(required.mean()),
         float(np.clip(idle, 0.0, 1.0).mean()) if len(idle) else 0.0,
         float(transit.mean()),
         float((interest * price)[locked > 0].mean() / locked[locked > 0].mean()),

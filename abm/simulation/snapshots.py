@@ -79,19 +79,19 @@ def record_step(world: World) -> None:
 
 
 def capital(world: World, owned_usd: NDArray[np.float64]) -> tuple[float, float, float, float]:
-    """Return what is locked, in transit, counted as margin and required of all, in dollars.
+    """Return what is locked and in transit, and of traders what counts and is required, in dollars.
 
     ``owned_usd`` is from `owned_value`.
     """
     vaults = world.ledger.held_in_block(world.holders.vault, len(world.cash.balances))
     makers = dollars(sum(int(world.cash.balances[maker]) for maker in world.makers))
     owned = float(owned_usd.sum())
-    margined = slice(0, world.house)
+    traders = slice(0, len(world.traders))
     return (
         owned + makers,
         owned - float((vaults * world.unit_usd(world.price_usd)).sum()),
-        float(np.maximum(world.beliefs.equity[margined], 0.0).sum()),
-        float(world.beliefs.initial[margined].sum()),
+        float(np.maximum(world.beliefs.equity[traders], 0.0).sum()),
+        float(world.beliefs.initial[traders].sum()),
     )
 
 
