@@ -25,6 +25,16 @@ FLAGSHIP = ROOT / "scenarios" / "message_halt_march_2020.toml"
 ScenarioMaker = Callable[..., Scenario]
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave nightly tests out unless the command asks for the marker."""
+    if "nightly" in config.option.markexpr:
+        return
+    nightly = [item for item in items if item.get_closest_marker("nightly") is not None]
+    if nightly:
+        config.hook.pytest_deselected(items=nightly)
+        items[:] = [item for item in items if item.get_closest_marker("nightly") is None]
+
+
 @pytest.fixture(scope="session")
 def flagship_data() -> dict[str, Any]:
     """Return the flagship as its file has it."""

@@ -97,24 +97,29 @@ class _Shock:
     places: tuple[str, ...]
 
 
+STOPS_AUCTIONS = ("chain_halt", "sequencer_outage")
+
+
 class Delays:
-    """Puts the waits of a run down to its scheduled shocks.
+    """Puts the waits of a run down to its shocks, scheduled or drawn.
 
     Parameters
     ----------
     scenario : mapping
         The scenario of the run card.
+    events : iterable of dict
+        Rows of the table of events, for the times of drawn shocks.
     """
 
-    def __init__(self, scenario: Mapping[str, Any]) -> None:
+    def __init__(self, scenario: Mapping[str, Any], events: Iterable[Row] = ()) -> None:
         self.horizon = seconds(scenario["clock"]["hours"])
         self._step_seconds = int(scenario["clock"]["step_seconds"])
         self._channels: Mapping[str, Row] = scenario["channels"]
-        # Shocks that chance times have no span of their own here.
+        drawn = _drawn_spans(events, self.horizon)
         self._shocks = [
-            _shock(name, rule)
+            _Shock(name, rule["kind"], span, _places(rule))
             for name, rule in scenario["shocks"].items()
-            if rule["at_hours"] is not None
+            for span in (drawn.get(name, []) if rule["at_hours"] is None else [_span(rule)])
         ]
 
     def of_message(self, message: Row) -> Delay | None:
@@ -149,6 +154,7 @@ class Delays:
         parts = {
             "channel_halt": (channel,),
             "chain_halt": (rule["source"], rule["destination"]),
+            "sequencer_outage": (rule["source"], rule["destination"]),
         }.get(shock.kind, ())
         return next((part for part in parts if part in shock.places), None)
 
@@ -161,7 +167,8 @@ class Delays:
         found = []
         for shock in self._shocks:
             dear = shock.kind == "gas_spike" and destination in shock.places
-            if dear or shock.kind == "relayer_exit":
+            struck = shock.kind == "relayer_strike" and message["channel"] in shock.places
+            if dear or struck or shock.kind == "relayer_exit":
                 common = waited.meet(shock.span)
                 idle = common.length - common.covered_by(halts)
                 found.append(Delay(shock.name, shock.kind, destination, _last(common, idle)))
@@ -184,15 +191,35 @@ class Delays:
         return _longest(
             Delay(shock.name, shock.kind, auction["chain"], open_.meet(shock.span))
             for shock in self._shocks
-            if (shock.kind == "chain_halt" and auction["chain"] in shock.places)
+            if (shock.kind in STOPS_AUCTIONS and auction["chain"] in shock.places)
             or (shock.kind == "liquidator_exit" and unsold)
         )
 
 
-def _shock(name: str, rule: Row) -> _Shock:
+def _span(rule: Row) -> Span:
+    """Return when a scheduled shock lasts; one of a moment has no length."""
     start = seconds(rule["at_hours"])
-    span = Span(start, start + seconds(rule.get("duration_hours") or 0.0))
-    return _Shock(name, rule["kind"], span, tuple(rule.get("channels") or rule.get("chains") or ()))
+    return Span(start, start + seconds(rule.get("duration_hours") or 0.0))
+
+
+def _places(rule: Row) -> tuple[str, ...]:
+    return tuple(rule.get("channels") or rule.get("chains") or ())
+
+
+def _drawn_spans(events: Iterable[Row], horizon: int) -> dict[str, list[Span]]:
+    """Return when each drawn shock lasted, by its name, from its events' starts and ends."""
+    begun: dict[int, tuple[str, int]] = {}
+    ended: dict[int, int] = {}
+    for event in events:
+        if event["kind"].startswith("shock_"):
+            if event["kind"].endswith("_over"):
+                ended[event["cause"]] = event["second"]
+            else:
+                begun[event["event"]] = (event["place"], event["second"])
+    spans: dict[str, list[Span]] = {}
+    for number, (name, start) in begun.items():
+        spans.setdefault(name, []).append(Span(start, ended.get(number, horizon)))
+    return spans
 
 
 def _last(span: Span, most: int) -> Span:
@@ -227,7 +254,7 @@ def held_up(results: RunResults) -> dict[int, tuple[HeldUp, ...]]:
         By number of the liquidation, the longest first (ties: by name); empty where no shock held
         anything up.
     """
-    delays = Delays(results.manifest.scenario)
+    delays = Delays(results.manifest.scenario, results.table("events").iter_rows(named=True))
     rows = results.table("liquidations").rows(named=True)
     liquidation_of = {row["cause"]: row["liquidation"] for row in rows}
     for event in results.table("events").filter(kind="seizure").rows(named=True):

@@ -52,7 +52,8 @@ class Tale:
 
     def __init__(self, results: RunResults, account: int) -> None:
         self._scenario = results.manifest.scenario
-        self._delays = Delays(self._scenario)
+        events = results.table("events").iter_rows(named=True)
+        self._delays = Delays(self._scenario, events)
         underlying = [
             name for name, rule in self._scenario["tokens"].items() if rule["worth"] == "underlying"
         ]

@@ -57,7 +57,7 @@ class Haltable:
     def halted_seconds(self, start: int, end: int) -> int:
         """Return how many seconds of an interval fall into its halts, overlapping ones once."""
         total, counted_to = 0, start
-        for halt in sorted(self.halts):
+        for halt in sorted(self.halts, key=lambda halt: (halt.start, halt.end)):
             first, last = max(halt.start, counted_to), min(halt.end, end)
             if last > first:
                 total += last - first

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from abm.scenario.shocks.governance import GOVERNED
+from abm.scenario.shocks.governance import GOVERNED, GOVERNED_COLLATERAL
 
 if TYPE_CHECKING:
     from abm.scenario.model import Scenario
@@ -18,7 +18,9 @@ def governed_parameters(scenario: Scenario) -> dict[str, float]:
         f"{table}.{key}": value
         for table in GOVERNED
         for key, value in getattr(scenario, table)
-        if isinstance(value, int | float) and not isinstance(value, bool)
+        if isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and (table != "collateral" or key in GOVERNED_COLLATERAL)
     }
 
 

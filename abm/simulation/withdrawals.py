@@ -155,7 +155,8 @@ def settle_withdrawals(world: World) -> None:
 def _is_blocked(world: World) -> bool:
     if world.now < world.withdrawals.frozen_until:
         return True
-    if world.transport.is_halted(world.scenario.venue.chain, world.now):
+    venue = world.scenario.venue.chain
+    if world.transport.is_halted(venue, world.now) or world.transport.is_frozen(venue, world.now):
         return True
     believed = np.minimum(world.beliefs.equity[: world.house], 0.0)
     owed = -float(believed[~world.desk.written_off[: world.house]].sum())

@@ -13,14 +13,18 @@ EXIT = {"kind": "relayer_exit", "at_hours": 1, "duration_hours": 2, "fraction": 
 BUYERS = {"kind": "liquidator_exit", "at_hours": 1, "duration_hours": 1, "fraction": 0.9}
 
 
-def delays(**shocks: dict[str, Any]) -> Delays:
-    channels = {
+SCENARIO: dict[str, Any] = {
+    "channels": {
         "to_far": {"source": "venue", "destination": "far"},
         "from_far": {"source": "far", "destination": "venue"},
         "to_near": {"source": "venue", "destination": "near"},
-    }
-    clock = {"hours": 4, "step_seconds": 60}
-    return Delays({"clock": clock, "channels": channels, "shocks": shocks})
+    },
+    "clock": {"hours": 4, "step_seconds": 60},
+}
+
+
+def delays(**shocks: dict[str, Any]) -> Delays:
+    return Delays({**SCENARIO, "shocks": shocks})
 
 
 def message(sent: int, end: int | None, halted: int = 0, **changes: Any) -> dict[str, Any]:  # noqa: ANN401
@@ -88,6 +92,42 @@ def test_the_shock_that_overlaps_most_has_held_a_message_up() -> None:
     # Of the way from 4,000 to 7,260, 3,200 s fall into the halt and 1,860 s into the stall.
     both = delays(halt=HALT, stall=STALL).of_message(message(4_000, 7_260, halted=3_200))
     assert found(both) == ("halt", "to_far", 4_000, 7_200)
+
+
+def event(number: int, kind: str, second: int, cause: int = 0) -> dict[str, Any]:
+    return {"event": number, "kind": kind, "second": second, "cause": cause, "place": "halt"}
+
+
+def test_a_drawn_shock_lasted_as_long_as_its_events_say() -> None:
+    rule = {**HALT, "at_hours": None, "duration_hours": None, "hazard_per_year": 1.0}
+    events = [
+        event(1, "shock_channel_halt", 1_000),
+        event(2, "shock_channel_halt_over", 1_500, cause=1),
+        event(3, "seizure", 1_600),
+        event(4, "shock_channel_halt", 10_000),  # lasts until the run ends, at 14,400
+    ]
+    drawn = Delays({**SCENARIO, "shocks": {"halt": rule}}, events)
+    assert found(drawn.of_message(message(900, 1_510, halted=500))) == (
+        ("halt", "to_far", 1_000, 1_500)
+    )
+    assert found(drawn.of_message(message(9_000, None))) == ("halt", "to_far", 10_000, 14_400)
+    assert drawn.of_message(message(2_000, 3_000)) is None
+
+
+def test_an_outage_of_a_sequencer_holds_messages_and_auctions_up() -> None:
+    outage = {**STALL, "kind": "sequencer_outage"}
+    delay = delays(outage=outage).of_message(message(5_000, 9_060, halted=3_600))
+    assert found(delay) == ("outage", "far", 5_400, 9_000)
+    assert found(delays(outage=outage).of_auction(auction(5_000, 8_000, sold=10))) == (
+        ("outage", "far", 5_400, 8_000)
+    )
+
+
+def test_a_strike_is_why_a_message_of_its_channel_waited_for_a_relayer() -> None:
+    strike = {**HALT, "kind": "relayer_strike"}
+    waiting = message(3_000, 8_000, ready_second=3_100, picked_second=7_990)
+    assert found(delays(strike=strike).of_message(waiting)) == ("strike", "far", 3_600, 7_200)
+    assert delays(strike=strike).of_message({**waiting, "channel": "to_near"}) is None
 
 
 def test_a_message_without_an_end_waits_until_the_run_ends() -> None:

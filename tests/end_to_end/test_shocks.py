@@ -152,6 +152,15 @@ def test_what_is_stolen_from_a_lock_is_the_recorded_gap() -> None:
     assert all(value > 0 for value in stolen_values(actual))
 
 
+def test_a_forged_deposit_mints_what_nothing_is_locked_for() -> None:
+    edits = {**MINT, "protocols.relay.bucket_usd": 5_000}
+    actual = run(timed("verifier_compromise", target_usd=20_000, detection_hours=0.4), edits)
+    kinds = column(actual, "events", "kind")
+    assert "minted_unbacked" in kinds
+    # On the way out the same keys empty the locks.
+    assert "stolen" in kinds
+
+
 @pytest.mark.parametrize(
     ("keys", "verifiers", "forged"), [(1, 3, False), (2, 3, True), (1, 1, True)]
 )

@@ -129,6 +129,12 @@ def test_forced_inclusion_bounds_the_wait_at_the_destination(post: Post) -> None
     assert transit.halted_seconds == 705
 
 
+def test_a_halt_and_an_outage_of_the_same_time_count_once(post: Post) -> None:
+    post.transport.halt_chain("far", 0, 10, forced_after=1)
+    post.transport.halt_chain("far", 0, 10)
+    assert post.transport.halted_seconds("far", 0, 100) == 10
+
+
 def test_a_halt_is_no_outage(post: Post) -> None:
     transit = post.send(now=0)
     post.transport.halt_chain("far", 0, 10_000)

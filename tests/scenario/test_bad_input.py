@@ -440,6 +440,12 @@ def test_a_channel_to_a_chain_that_does_not_exist_is_told_the_nearest_one(
             id="negative limit",
         ),
         pytest.param(
+            {"oracles": {"home_chain": "venu"}},
+            "oracles.home_chain is 'venu'; it must name one of the chains: venue, far, near; "
+            "did you mean 'venue'?",
+            id="home of a round on no chain",
+        ),
+        pytest.param(
             {"protocols.relay.bucket_usd": -5},
             "protocols.relay.bucket_usd is -5 dollars; it must be greater than 0",
             id="negative bucket",

@@ -13,7 +13,7 @@ import pytest
 from abm.network import Lane, resolve_lane
 from abm.network.delays import draw_count, draw_delays, typical_delay
 from abm.randomness import Streams
-from abm.scenario import Scenario, canonical_json, parse_scenario
+from abm.scenario import Scenario, canonical_json, load_scenario, parse_scenario
 from abm.scenario.network import Chain, Channel, Protocol
 from abm.scenario.profiles import chain_profiles, measured_lanes, protocol_profiles
 from abm.scenario.profiles.fitting import Surroundings, fit_lane, order_quantile
@@ -163,6 +163,22 @@ def test_optimistic_zk_and_gmp_differ_by_one_word(bridged: Callable[..., Scenari
     delays = [delay for delay, _ in found.values()]
     assert delays[0] < delays[1] < 3_600 < delays[2] < DAY < 7 * DAY < delays[3]
     assert [keys for _, keys in found.values()] == [2, 11, None, 5]
+
+
+def test_the_shipped_scenario_of_profiles_runs_under_every_protocol(
+    request: pytest.FixtureRequest,
+) -> None:
+    path = request.config.rootpath / "scenarios" / "bridge_proofs.toml"
+    found = {
+        word: load_scenario(path, (f"protocols.bridge.profile={word}",))
+        for word in protocol_profiles()
+    }
+    delays = {
+        word: typical_delay(resolve_lane(scenario, "to_ethereum"))
+        for word, scenario in found.items()
+    }
+    assert len(set(delays.values())) == len(delays)
+    assert max(delays, key=lambda word: delays[word]) == "optimistic_rollup"
 
 
 def test_a_file_overrides_its_profiles_key_by_key(bridged: Callable[..., Scenario]) -> None:

@@ -10,7 +10,10 @@ from abm.scenario.fields import NotNegative
 from abm.scenario.shocks.base import TimedShock
 
 GOVERNED = ("collateral", "liquidation", "margin")
-"""Tables whose numbers a vote can change during a run."""
+"""Tables of which a vote can change numbers during a run."""
+
+GOVERNED_COLLATERAL = ("refused_after_seconds", "stale_after_seconds", "stale_haircut")
+"""Of collateral, what the venue may count; how collateral is held is built in."""
 
 
 class CustodianFreeze(TimedShock):

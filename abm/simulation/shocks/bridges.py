@@ -62,7 +62,8 @@ def forge(world: World, shock: VerifierCompromise, when: Occurrence) -> None:
             if transit.message.forged and transit.message.channel == name
         )
         left = shock.target_usd - tried
-        if needed is None or shock.keys < needed or left <= 0 or not reach(world, name):
+        opens = reach(world, name) or mintable(world, name)
+        if needed is None or shock.keys < needed or left <= 0 or not opens:
             continue
         limits = [left, lane.protocol.bucket_usd, lane.channel.daily_limit_usd]
         if lane.channel.large_transfer_usd is not None:
@@ -82,9 +83,15 @@ def forge(world: World, shock: VerifierCompromise, when: Occurrence) -> None:
 
 def accept_forged(world: World, transit: Transit) -> None:
     """Act on a forged message as if it were a true one."""
-    theft = transit.message.payload
-    if isinstance(theft, Theft):
-        steal(world, transit.message.channel, theft.value_usd, 1.0, transit.message.cause)
+    theft, channel = transit.message.payload, transit.message.channel
+    if not isinstance(theft, Theft):
+        return
+    cause = transit.message.cause
+    tokens = mintable(world, channel)
+    if tokens:
+        mint_unbacked(world, channel, tokens[0], theft.value_usd, cause)
+    else:
+        steal(world, channel, theft.value_usd, 1.0, cause)
 
 
 def _is_now(world: World, second: int) -> bool:
@@ -109,7 +116,7 @@ def reach(world: World, channel: str) -> list[tuple[int, int]]:
     """Return the holders and tokens that messages of a channel can release, by holder.
 
     From the venue: originals locked on the other chain for what was minted here, and vaults there
-    that obey messages. Towards the venue nothing is released; what is minted there needs no holder.
+    that obey messages. Towards the venue nothing is released: there messages mint.
     """
     rule, place = world.scenario.channels[channel], world.place
     if rule.source != place.venue:
@@ -128,6 +135,21 @@ def reach(world: World, channel: str) -> list[tuple[int, int]]:
             for token in range(place.token_count)
         ]
     return [(holder, token) for holder, token in found if world.ledger.balance(holder, token) > 0]
+
+
+def mintable(world: World, channel: str) -> list[int]:
+    """Return the tokens that a message towards the venue mints for a lock on its source."""
+    rule, tokens = world.scenario.channels[channel], world.place.tokens
+    if rule.destination != world.place.venue:
+        return []
+    return [token for token in tokens.representations if rule.source in tokens.locked_on[token]]
+
+
+def mint_unbacked(world: World, channel: str, token: int, value_usd: float, cause: int) -> None:
+    """Mint what nothing was locked for, to the attacker; the gap dilutes all who hold the token."""
+    unit_usd = float(world.place.tokens.unit_usd(world.price_usd)[token])
+    world.place.bridge.forge(world.holders.attacker, token, int(value_usd / unit_usd))
+    world.log.add(world.now, "minted_unbacked", cause, place=channel, value_usd=value_usd)
 
 
 def steal(world: World, channel: str, most_usd: float | None, share: float, cause: int) -> float:
