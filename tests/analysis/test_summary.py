@@ -23,6 +23,7 @@ LABELS = [
     "paid by the insurance fund",
     "socialised",
     "paid by nobody",
+    "by balance sheets alone, clearing / DebtRank",
     "Largest true shortfall",
     "Unresolved at the end",
     "Cost of liquidation to owners",
@@ -102,7 +103,30 @@ def expected(results: RunResults) -> dict[str, Any]:
         "median_depth_lots": depth.median(),
         "worst_shortfall_usd": steps["shortfall_usd"].max(),
         "worst_belief_gap_usd": steps["belief_gap_usd"].abs().max(),
+        # Of balance sheets that no table holds; held to sums in tests/simulation.
+        "static_clearing_usd": results.outcome["static_clearing_usd"],
+        "static_debtrank_usd": results.outcome["static_debtrank_usd"],
+        **expected_capital(results),
         "events": len(results.table("events")),
+    }
+
+
+def expected_capital(results: RunResults) -> dict[str, Any]:
+    """Compute what capital did from the steps and the moves of a run."""
+    steps, moves = results.table("steps"), results.table("moves")
+    idle = (1 - pl.col("required_usd") / pl.col("counted_usd")).clip(0, 1)
+    per_locked = steps.select(
+        (pl.col("open_interest_lots") * pl.col("price_usd")).mean() / pl.col("locked_usd").mean()
+    )
+    withdrawals = moves.filter(pl.col("kind").cast(pl.String) == "withdrawal")
+    return {
+        "locked_usd_mean": steps["locked_usd"].mean(),
+        "required_usd_mean": steps["required_usd"].mean(),
+        "idle_share_mean": steps.select(idle).to_series().mean(),
+        "in_transit_usd_mean": steps["in_transit_usd"].mean(),
+        "open_interest_per_locked_mean": per_locked.item(),
+        "moving_cost_usd": (moves["gas_usd"] + moves["fee_usd"]).sum(),
+        "withdrawn_usd": withdrawals["value_usd"].sum(),
     }
 
 
@@ -121,8 +145,8 @@ def test_the_outcomes_of_the_counterfactual_are_those_of_its_tables(crash: RunRe
 def test_the_crash_exercises_every_counter(crash: RunResults) -> None:
     # Otherwise the comparisons above would compare zeros.
     empty = {key for key, value in crash.outcome.items() if value in (0, None)}
-    # No chain of the crash reorganises, and nobody forges.
-    assert empty == {"uncovered_usd", "messages_void"}
+    # No chain of the crash reorganises, nobody forges, and no trader takes money out.
+    assert empty == {"uncovered_usd", "messages_void", "withdrawn_usd"}
 
 
 @each_run
@@ -185,7 +209,7 @@ def test_the_summary_writes_the_outcomes_of_both_runs(crash: RunResults) -> None
     assert [line.label for line in lines] == LABELS
     assert [line.actual for line in lines] == written(crash)
     assert [line.without for line in lines] == written(crash.counterfactual)
-    assert [line.label for line in lines if line.indent] == LABELS[1:4] + LABELS[8:10]
+    assert [line.label for line in lines if line.indent] == LABELS[1:5] + LABELS[9:11]
 
 
 def written(results: RunResults) -> list[str]:
@@ -198,6 +222,7 @@ def written(results: RunResults) -> list[str]:
         format_usd(out["paid_by_fund_usd"]),
         format_usd(out["socialised_usd"]),
         format_usd(out["uncovered_usd"]),
+        f"{format_usd(out['static_clearing_usd'])} / {format_usd(out['static_debtrank_usd'])}",
         format_usd(out["worst_shortfall_usd"]),
         format_usd(out["unresolved_usd"]),
         format_usd(out["liquidation_cost_usd"]),
