@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from abm.margin.core import Marks, Requirements, stress_changes
+from abm.margin.fused import worst_losses
 from abm.margin.grids import span_points
 from abm.margin.sparse import assembled
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
     from abm.market.instruments import InstrumentTable
     from abm.scenario.market import StressGrid
+
+    Floats = NDArray[np.float64]
 
 # Accounts in a block: its profits, 16 numbers for each, stay in a core's own cache.
 BLOCK = 4_096
@@ -70,12 +73,21 @@ class PreparedSpan:
         positions : csr_array of float64, shape (accounts, instruments)
             Contracts, short below 0.
         """
+        short_minimum = self.grid.short_option_minimum * self.marks.price_usd
+        found = worst_losses(positions, self.changes, self.marks.value, short_minimum)
+        if found is None:
+            found = self._by_products(positions, short_minimum)
+        value, maintenance = found
+        return Requirements(value, maintenance, self.grid.initial_factor * maintenance)
+
+    def _by_products(self, positions: csr_array, short_minimum: float) -> tuple[Floats, Floats]:
+        """Return what `worst_losses` does, by products of blocks of accounts with one table."""
         accounts, series = positions.shape
         value, maintenance = np.empty(accounts), np.empty(accounts)
         # One product brings the profits at all points, the value, and the minimum of the shorts:
         # short contracts look up a second copy of the table, with what one of them costs at least.
         minimum = np.zeros(2 * series)
-        minimum[series:] = -self.grid.short_option_minimum * self.marks.price_usd
+        minimum[series:] = -short_minimum
         changes = self.changes
         if changes.shape[1] % 2:
             changes = np.column_stack([changes, changes[:, -1]])
@@ -93,7 +105,7 @@ class PreparedSpan:
             worst = np.minimum(worst[0::2], worst[1::2])
             value[first:last] = by_pair[-1, 0::2]
             maintenance[first:last] = np.maximum(-worst, by_pair[-1, 1::2]) + 0.0
-        return Requirements(value, maintenance, self.grid.initial_factor * maintenance)
+        return value, maintenance
 
     def initial(self, lots: NDArray[np.int64]) -> float:
         """Return the initial requirement of one account, in dollars, from its row of contracts."""

@@ -4,7 +4,7 @@ from abm.venue.auction import Auction, AuctionHouse, Bid
 from abm.venue.desk import Beliefs, LiquidationDesk
 from abm.venue.exchange import Exchange
 from abm.venue.liquidation import Liquidation, Outcome, Stage
-from abm.venue.orders import Lifetime, Order, Side, Trade, TradeKind
+from abm.venue.orders import Lifetime, Order, SelfTrade, Side, Trade, TradeKind, market_order
 from abm.venue.quotes import NO_ASK, NO_BID, MassQuote
 from abm.venue.waterfall import Waterfall, WaterfallUse
 
@@ -22,10 +22,12 @@ __all__ = [
     "MassQuote",
     "Order",
     "Outcome",
+    "SelfTrade",
     "Side",
     "Stage",
     "Trade",
     "TradeKind",
     "Waterfall",
     "WaterfallUse",
+    "market_order",
 ]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from abm.units import MICRO
-from abm.venue.book import OrderBook, Resting
-from abm.venue.orders import SIDES, Lifetime, Order, Side, Trade, TradeKind
+from abm.venue.book import OrderBook, Rival
+from abm.venue.orders import SIDES, Lifetime, Order, SelfTrade, Side, Trade, TradeKind
 from abm.venue.quotes import NO_ASK, NO_BID, MassQuote, QuoteBoard
 
 if TYPE_CHECKING:
@@ -39,6 +39,9 @@ class Exchange:
         Dollars in one tick.
     taker_fee : float
         Fraction of the underlying's price, for each contract.
+    self_trade : SelfTrade
+        What happens where an account's order would trade with a resting one of its own; a market
+        maker's orders pass by its own quotes.
 
     Attributes
     ----------
@@ -47,8 +50,8 @@ class Exchange:
     maker_moved : list of bool
         Market makers, in the order of the quote board, whose position changed since it was
         last cleared.
-    resting_lots : int
-        Contracts of all resting orders, both sides; quotes are not among them.
+    sequence : int
+        Arrival of the last order or ladder, by which `cancel_order` knows an order.
     """
 
     def __init__(
@@ -61,14 +64,14 @@ class Exchange:
         levels: int,
         tick_usd: float,
         taker_fee: float,
+        self_trade: SelfTrade = SelfTrade.CANCEL_RESTING,
     ) -> None:
         instruments = positions.shape[1]
         self.positions = positions
-        self.books = [OrderBook() for _ in range(instruments)]
+        self.books = [OrderBook(self_trade) for _ in range(instruments)]
         self.quotes = QuoteBoard(len(makers), instruments, levels)
         self.tick_usd = tick_usd
         self.trades: list[Trade] = []
-        self.resting_lots = 0
         self.maker_moved = [False] * len(makers)
         self._cash = cash
         self._makers = makers
@@ -76,12 +79,20 @@ class Exchange:
         self._house = house
         self._tick_micro = round(tick_usd * MICRO)
         self._taker_fee = taker_fee
-        self._sequence = 0
+        self._self_trade = self_trade
+        self.sequence = 0
         # Best resting premium of each series in ticks, as `QuoteBoard.best` has it for quotes.
         self._resting = {
             Side.BUY: np.full(instruments, NO_BID, dtype=np.int64),
             Side.SELL: np.full(instruments, NO_ASK, dtype=np.int64),
         }
+        # Contracts of all resting orders of each series.
+        self._resting_lots = [0] * instruments
+
+    @property
+    def resting_lots(self) -> int:
+        """Contracts of all resting orders, both sides; quotes are not among them."""
+        return sum(self._resting_lots)
 
     def submit(self, order: Order, price_usd: float, kind: TradeKind = TradeKind.ORDER) -> int:
         """Match an order; return the contracts that traded.
@@ -94,18 +105,15 @@ class Exchange:
         kind : TradeKind
             Why it is sent.
         """
-        self._sequence += 1
-        left = order.lots
-        while left:
-            found = self._best_against(order)
-            if found is None:
-                break
-            left -= self._fill(order, found, left, price_usd, kind)
-        if left and order.lifetime is Lifetime.REST:
-            self.books[order.instrument].rest(order, self._sequence, left)
-            self.resting_lots += left
+        self.sequence += 1
+        lifetime = order.lifetime
+        if lifetime is Lifetime.POST_ONLY and self._reaches(order):
+            return 0
+        traded, left = self._match(order, price_usd, kind)
+        if left and lifetime is not Lifetime.IMMEDIATE:
+            self.books[order.instrument].rest(order, self.sequence, left)
             self._refresh(order.side, order.instrument)
-        return order.lots - left
+        return traded
 
     def quote(self, maker: int, quote: MassQuote, price_usd: float) -> None:
         """Replace a maker's ladder; what crosses the book trades first, at the book's prices."""
@@ -121,25 +129,24 @@ class Exchange:
                 wanted = int(left[side][instrument, level])
                 limit = int(quote.ticks(side)[instrument, level])
                 order = Order(account, instrument, side, wanted, limit)
-                traded = self.submit(order, price_usd)
-                left[side][instrument, level] -= traded
-                crossed = crossed or traded > 0
-        self._sequence += 1
+                _, rest = self._match(order, price_usd)
+                left[side][instrument, level] = rest
+                crossed = crossed or rest < wanted
+        self.sequence += 1
         if crossed:
             quote = MassQuote(quote.bid_ticks, quote.ask_ticks, left[Side.BUY], left[Side.SELL])
-        self.quotes.replace(maker, quote, self._sequence)
+        self.quotes.replace(maker, quote, self.sequence)
 
     def refill(self, maker: int, price_usd: float) -> None:
         """Quote what traded of a maker's ladder again; what then crosses the book trades first."""
-        self._sequence += 1
-        sequence = self._sequence
+        self.sequence += 1
         for (side, instrument, level), lots in list(self.quotes.taken[maker].items()):
             ticks = int(self.quotes.ticks[side][instrument, maker, level])
             left = lots
             if self._meets(side, instrument, ticks):
                 order = Order(self._makers[maker], instrument, side, lots, ticks)
-                left -= self.submit(order, price_usd)
-            self.quotes.put_back(maker, side, instrument, level, left, sequence)
+                _, left = self._match(order, price_usd)
+            self.quotes.put_back(maker, side, instrument, level, left, self.sequence)
         self.quotes.taken[maker] = {}
 
     def _meets(self, side: Side, instrument: int, ticks: int) -> bool:
@@ -167,43 +174,47 @@ class Exchange:
         return pairs
 
     def _refresh(self, side: Side, instrument: int) -> None:
-        """Note the best resting premium of a series after it changed."""
-        best = self.books[instrument].best(side)
+        """Note what rests in a series after a side of it changed."""
+        book = self.books[instrument]
+        best = book.best_ticks(side)
         nothing = NO_BID if side is Side.BUY else NO_ASK
-        self._resting[side][instrument] = nothing if best is None else best.order.limit_ticks
+        self._resting[side][instrument] = nothing if best is None else best
+        self._resting_lots[instrument] = sum(book.lots.values())
 
-    def _best_against(self, order: Order) -> Resting | tuple[int, int, int] | None:
-        """Return the resting order, or the (maker, level, ticks) of the quote, to trade with."""
-        side = order.side.opposite
-        quote = self._quote_against(order, side)
-        while True:
-            resting = self._resting_against(order, side)
-            if resting is None or (quote is not None and self._is_first(quote, resting)):
-                return quote
-            if resting.order.account != order.account:
-                return resting
-            # Self-trade prevention: where an account would meet itself, its older order goes.
-            self.resting_lots -= resting.lots_left
-            self.books[order.instrument].take(resting, resting.lots_left)
-            self._refresh(side, order.instrument)
+    def _match(
+        self, order: Order, price_usd: float, kind: TradeKind = TradeKind.ORDER
+    ) -> tuple[int, int]:
+        """Trade an order, and return the contracts that traded and those that found nobody."""
+        book, other = self.books[order.instrument], order.side.opposite
+        traded, left = 0, order.lots
+        while left:
+            quote = self._quote_against(order, other)
+            if book.reaches(order):
+                rival = None if quote is None else self._rival(order.instrument, quote)
+                fills, left = book.match(order, left, rival)
+                self._refresh(other, order.instrument)
+                for resting, lots in fills:
+                    self._fill(order, resting.account, lots, resting.limit_ticks, price_usd, kind)
+                    traded += lots
+            if quote is None or not left:
+                break
+            maker, level, ticks = quote
+            lots = self.quotes.take(other, order.instrument, maker, level, left)
+            self._fill(order, self._makers[maker], lots, ticks, price_usd, kind)
+            traded, left = traded + lots, left - lots
+        return traded, left
 
-    def _is_first(self, quote: tuple[int, int, int], resting: Resting) -> bool:
-        """Return whether a quote trades before a resting order of its side."""
+    def _rival(self, instrument: int, quote: tuple[int, int, int]) -> Rival:
         maker, _, ticks = quote
-        better = resting.order.side * (ticks - resting.order.limit_ticks)
-        return better > 0 or (better == 0 and self._quoted_before(maker, resting))
+        return Rival(ticks, int(self.quotes.sequence[instrument, maker]))
 
-    def _quoted_before(self, maker: int, resting: Resting) -> bool:
-        return int(self.quotes.sequence[resting.order.instrument, maker]) < resting.sequence
-
-    def _resting_against(self, order: Order, side: Side) -> Resting | None:
-        """Return the best resting order that an order can pay, its own account's included."""
-        resting = self.books[order.instrument].best(side)
-        if resting is None or order.side * (order.limit_ticks - resting.order.limit_ticks) < 0:
-            return None
-        return resting
+    def _reaches(self, order: Order) -> bool:
+        """Return whether anything stands there that an order could trade with."""
+        quoted = self._quote_against(order, order.side.opposite) is not None
+        return quoted or self.books[order.instrument].reaches(order)
 
     def _quote_against(self, order: Order, side: Side) -> tuple[int, int, int] | None:
+        """Return the (maker, level, ticks) of the quote that an order trades with first."""
         for price, _, maker, level in self.quotes.ranked(side, order.instrument):
             if order.side * order.limit_ticks < price:
                 return None
@@ -212,31 +223,13 @@ class Exchange:
         return None
 
     def _fill(
-        self,
-        order: Order,
-        found: Resting | tuple[int, int, int],
-        wanted: int,
-        price_usd: float,
-        kind: TradeKind,
-    ) -> int:
-        """Trade with one counterparty and return the contracts."""
-        if isinstance(found, Resting):
-            lots = min(wanted, found.lots_left)
-            self.books[order.instrument].take(found, lots)
-            self.resting_lots -= lots
-            self._refresh(order.side.opposite, order.instrument)
-            other, ticks = found.order.account, found.order.limit_ticks
-        else:
-            maker, level, ticks = found
-            side = order.side.opposite
-            lots = self.quotes.take(side, order.instrument, maker, level, wanted)
-            other = self._makers[maker]
+        self, order: Order, other: int, lots: int, ticks: int, price_usd: float, kind: TradeKind
+    ) -> None:
+        """Settle contracts of an order with their counterparty; the order pays the fee."""
         buyer, seller = (order.account, other) if order.side is Side.BUY else (other, order.account)
-        trade = Trade(order.instrument, buyer, seller, lots, ticks, order.side, kind)
-        self.settle(trade)
+        self.settle(Trade(order.instrument, buyer, seller, lots, ticks, order.side, kind))
         fee = round(self._taker_fee * price_usd * lots * MICRO)
         self._cash.move(order.account, self._house, fee)
-        return lots
 
     def settle(self, trade: Trade) -> None:
         """Exchange contracts for premium."""
@@ -260,10 +253,17 @@ class Exchange:
     def cancel(self, account: int) -> None:
         """Cancel every resting order of an account."""
         for instrument, book in enumerate(self.books):
-            if cancelled := book.cancel(account):
-                self.resting_lots -= cancelled
+            if book.cancel(account):
                 for side in SIDES:
                     self._refresh(side, instrument)
+
+    def cancel_order(self, instrument: int, sequence: int) -> int:
+        """Cancel the order that arrived at this place; return the contracts left of it, if any."""
+        cancelled = self.books[instrument].cancel_order(sequence)
+        if cancelled:
+            for side in SIDES:
+                self._refresh(side, instrument)
+        return cancelled
 
     def expire(self, instruments: NDArray[np.int64], payoff_micro: NDArray[np.int64]) -> None:
         """Settle series in cash and remove them.
@@ -281,7 +281,6 @@ class Exchange:
         self.quotes.expire(instruments)
         self.maker_moved = [True] * len(self._makers)
         for instrument in instruments.tolist():
-            self.resting_lots -= sum(self.books[instrument].lots.values())
-            self.books[instrument] = OrderBook()
+            self.books[instrument] = OrderBook(self._self_trade)
             for side in SIDES:
                 self._refresh(side, instrument)

@@ -23,10 +23,30 @@ SIDES = (Side.BUY, Side.SELL)
 
 
 class Lifetime(StrEnum):
-    """What happens to the part of an order that does not trade at once."""
+    """What happens to the part of an order that does not trade at once.
+
+    It rests, or it is cancelled; a post-only order rests as a whole, or is cancelled as a whole
+    where it could trade at once.
+    """
 
     REST = "rest"
     IMMEDIATE = "immediate"
+    POST_ONLY = "post_only"
+
+
+class SelfTrade(StrEnum):
+    """What goes where an account's order would trade with its own: the older, the newer, or both.
+
+    The newer one goes with all that is left of it.
+    """
+
+    CANCEL_RESTING = "cancel_resting"
+    CANCEL_INCOMING = "cancel_incoming"
+    CANCEL_BOTH = "cancel_both"
+
+
+ANY_BID, ANY_ASK = 1, 2**62
+"""Limits in ticks of a market order that sells, and of one that buys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +73,11 @@ class Order:
     lots: int
     limit_ticks: int
     lifetime: Lifetime = Lifetime.IMMEDIATE
+
+
+def market_order(account: int, instrument: int, side: Side, lots: int) -> Order:
+    """Return an order that trades at whatever premiums there are, and then ends."""
+    return Order(account, instrument, side, lots, ANY_ASK if side is Side.BUY else ANY_BID)
 
 
 class TradeKind(StrEnum):

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 
 from abm.market import Greeks, black_76, black_scholes_merton, black_value, greeks
-from abm.market.pricing import log_ratio
+from abm.market.pricing import BLOCK, log_ratio
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -182,6 +182,19 @@ def test_arguments_broadcast_into_a_table() -> None:
     table = black_value(forwards, strikes, 0.3, np.array([True, False, True]))
     assert table.shape == (2, 3)
     assert table[1, 1] == black_value(100.0, 100.0, 0.3, False)
+
+
+def test_a_large_table_is_its_options_one_by_one_to_the_last_bit() -> None:
+    # Wider than a block of the table, no multiple of it, and broadcast from every kind of argument.
+    rng = np.random.default_rng(1)
+    forward, strike = rng.uniform(50.0, 150.0, (3, 1)), rng.uniform(50.0, 150.0, 4_001)
+    total, is_call = rng.uniform(0.0, 1.0, (3, 4_001)), rng.random(4_001) < 0.5
+    table = black_value(forward, strike, total, is_call, 0.9)
+    assert table.shape == (3, 4_001)
+    assert table.size > BLOCK
+    for row in range(3):
+        alone = black_value(forward[row], strike, total[row], is_call, 0.9)
+        assert table[row].tobytes() == alone.tobytes()
 
 
 # --- sensitivities

@@ -9,7 +9,7 @@ import pytest
 
 from abm.ledger import CashBook, Holders, TokenLedger, open_holders
 from abm.margin import PositionTable
-from abm.venue import Exchange, Lifetime, Order, Side
+from abm.venue import Exchange, Lifetime, Order, SelfTrade, Side
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,7 +74,7 @@ class Floor:
         self.cash.pay_in(account, self.holders.outside, micro_dollars)
 
 
-def open_floor() -> Floor:
+def open_floor(self_trade: SelfTrade = SelfTrade.CANCEL_RESTING) -> Floor:
     """Return a floor with empty books."""
     ledger = TokenLedger(("USDC", "ETH"))
     holders = open_holders(
@@ -90,7 +90,14 @@ def open_floor() -> Floor:
     cash = CashBook(ledger, holders.venue_vault, USDC, 6)
     positions = PositionTable(6, SERIES)
     exchange = Exchange(
-        positions, cash, makers=MAKERS, house=HOUSE, levels=2, tick_usd=0.05, taker_fee=0.0005
+        positions,
+        cash,
+        makers=MAKERS,
+        house=HOUSE,
+        levels=2,
+        tick_usd=0.05,
+        taker_fee=0.0005,
+        self_trade=self_trade,
     )
     return Floor(exchange, cash, positions, ledger, holders)
 
@@ -102,6 +109,6 @@ def floor() -> Floor:
 
 
 @pytest.fixture(scope="session")
-def make_floor() -> Callable[[], Floor]:
+def make_floor() -> Callable[..., Floor]:
     """Return what opens floors, for tests that need many."""
     return open_floor

@@ -6,16 +6,18 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     invariant,
+    precondition,
     rule,
     run_state_machine_as_test,
 )
 
-from abm.venue import Lifetime, MassQuote, Order, Side, Trade, TradeKind
+from abm.venue import Lifetime, MassQuote, Order, SelfTrade, Side, Trade, TradeKind
 from abm.venue.quotes import NO_ASK, NO_BID
 
 if TYPE_CHECKING:
@@ -46,31 +48,36 @@ class Entry:
 class PlainMatcher:
     """Price, then time, by sorting everything that stands there for every single fill."""
 
-    def __init__(self) -> None:
+    def __init__(self, self_trade: SelfTrade) -> None:
+        self.self_trade = self_trade
         self.entries: list[Entry] = []
         self.trades: list[Trade] = []
         self.arrivals = 0
 
+    def against(self, order: Order) -> list[Entry]:
+        """Return what an order can trade with, the first first."""
+        return sorted(
+            (
+                entry
+                for entry in self.entries
+                if entry.order.instrument == order.instrument
+                and entry.order.side is not order.side
+                and order.side * (order.limit_ticks - entry.order.limit_ticks) >= 0
+                and not (entry.quoted and entry.order.account == order.account)
+            ),
+            key=lambda entry: (order.side * entry.order.limit_ticks, entry.place),
+        )
+
     def match(self, order: Order) -> int:
         """Trade an order against what stands there and return what is left of it."""
         left = order.lots
-        while left:
-            found = sorted(
-                (
-                    entry
-                    for entry in self.entries
-                    if entry.order.instrument == order.instrument
-                    and entry.order.side is not order.side
-                    and order.side * (order.limit_ticks - entry.order.limit_ticks) >= 0
-                    and not (entry.quoted and entry.order.account == order.account)
-                ),
-                key=lambda entry: (order.side * entry.order.limit_ticks, entry.place),
-            )
-            if not found:
-                break
+        while left and (found := self.against(order)):
             first = found[0]
             if first.order.account == order.account:
-                self.entries.remove(first)
+                if self.self_trade is not SelfTrade.CANCEL_INCOMING:
+                    self.entries.remove(first)
+                if self.self_trade is not SelfTrade.CANCEL_RESTING:
+                    return 0
                 continue
             lots = min(left, first.left)
             accounts = (order.account, first.order.account)
@@ -94,10 +101,13 @@ class PlainMatcher:
     def submit(self, order: Order) -> int:
         """Match an order, let the rest of it rest, and return what traded."""
         self.arrivals += 1
+        if order.lifetime is Lifetime.POST_ONLY and self.against(order):
+            return 0
+        before = len(self.trades)
         left = self.match(order)
-        if left and order.lifetime is Lifetime.REST:
+        if left and order.lifetime is not Lifetime.IMMEDIATE:
             self.entries.append(Entry(order, (self.arrivals, 0), quoted=False, left=left))
-        return order.lots - left
+        return sum(trade.lots for trade in self.trades[before:])
 
     def quote(self, account: int, orders: list[tuple[int, Order]]) -> None:
         """Replace an account's ladder by (level, order) pairs, after they traded what they can."""
@@ -169,11 +179,12 @@ def as_orders(account: int, quote: MassQuote) -> list[tuple[int, Order]]:
 class ExchangeAgainstPlainMatcher(RuleBasedStateMachine):
     """Traders send orders, makers send ladders; both matchers must agree on everything."""
 
-    def __init__(self, make_floor: Callable[[], Floor]) -> None:
+    def __init__(self, make_floor: Callable[[SelfTrade], Floor], self_trade: SelfTrade) -> None:
         super().__init__()
-        self.floor = make_floor()
+        self.floor = make_floor(self_trade)
         self.exchange = self.floor.exchange
-        self.plain = PlainMatcher()
+        self.plain = PlainMatcher(self_trade)
+        self.sent: list[tuple[int, Order]] = []
         self.paid_off = np.zeros(6, dtype=np.int64)
         self.expired: list[tuple[int, int]] = []
 
@@ -190,6 +201,17 @@ class ExchangeAgainstPlainMatcher(RuleBasedStateMachine):
     ) -> None:
         order = Order(account, series, side, lots, ticks, lifetime)
         assert self.exchange.submit(order, 100.0) == self.plain.submit(order)
+        self.sent.append((self.exchange.sequence, order))
+
+    @precondition(lambda self: bool(self.sent))
+    @rule(data=st.data())
+    def cancel_order(self, data: st.DataObject) -> None:
+        """Cancel an order that rests, traded, or was cancelled before."""
+        sequence, order = data.draw(st.sampled_from(self.sent))
+        mine = [entry for entry in self.plain.entries if entry.order is order]
+        self.plain.entries = [entry for entry in self.plain.entries if entry.order is not order]
+        left = sum(entry.left for entry in mine)
+        assert self.exchange.cancel_order(order.instrument, sequence) == left
 
     @rule(account=st.sampled_from(MAKERS), series=st.integers(0, 1), side=SIDES, ticks=TICKS)
     def maker_closes(self, account: int, series: int, side: Side, ticks: int) -> None:
@@ -300,16 +322,17 @@ class ExchangeAgainstPlainMatcher(RuleBasedStateMachine):
         np.testing.assert_array_equal(self.floor.cash.balances, cash)
 
 
+@pytest.mark.parametrize("self_trade", list(SelfTrade))
 def test_the_exchange_is_a_plain_matcher_of_price_and_time(
-    make_floor: Callable[[], Floor],
+    make_floor: Callable[[SelfTrade], Floor], self_trade: SelfTrade
 ) -> None:
     class Here(ExchangeAgainstPlainMatcher):
         def __init__(self) -> None:
-            super().__init__(make_floor)
+            super().__init__(make_floor, self_trade)
 
     run_state_machine_as_test(
         Here,
-        settings=settings(deadline=None, max_examples=80, stateful_step_count=30),
+        settings=settings(deadline=None, max_examples=50, stateful_step_count=30),
     )
 
 
