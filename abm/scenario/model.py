@@ -11,8 +11,9 @@ from abm.scenario.agents import Liquidators, MarketMakers, Oracles, Relayers, Tr
 from abm.scenario.clock import Clock
 from abm.scenario.collateral import Collateral, GasTreasury, Liquidation, Waterfall
 from abm.scenario.fields import Name, Table
-from abm.scenario.market import ExchangeRules, Market, ReplayPrice, StressGrid
+from abm.scenario.market import ExchangeRules, Market, StressGrid
 from abm.scenario.network import Chain, Channel, Protocol, Token
+from abm.scenario.prices import ClusteredPrice, ReplayPrice
 from abm.scenario.references import unknown
 from abm.scenario.shock_checks import shock_problems
 from abm.scenario.shocks import Counterfactual, Shock
@@ -182,13 +183,34 @@ def _token_problems(scenario: Scenario) -> Iterator[Problem]:
         )
 
 
+def _price_problems(scenario: Scenario) -> Iterator[Problem]:
+    """Check that recorded figures cover the run, and that a clustered price fits its steps."""
+    market, clock = scenario.market, scenario.clock
+    horizon = clock.horizon_seconds
+    prices = {"market.price": market.price} | {
+        f"market.others.{name}.price": other.price for name, other in market.others.items()
+    }
+    for key, price in prices.items():
+        if isinstance(price, ReplayPrice) and len(price.bars) * price.bar_seconds < horizon:
+            covered = len(price.bars) * price.bar_seconds
+            rule = f"the run lasts {horizon} seconds; the bars must cover it"
+            yield Problem(f"{key}.bars", f"{covered} seconds long", rule)
+        if isinstance(price, ClusteredPrice) and price.weights(clock.step_seconds)[-1] < 0:
+            rule = (
+                f"with these weights it is too short for steps of {clock.step_seconds} s: the "
+                "last variance would count negatively"
+            )
+            yield Problem(f"{key}.half_life_hours", f"{price.half_life_hours:g} hours", rule)
+    index = market.volatility.index
+    if index is not None and (len(index.points) - 1) * index.point_seconds < horizon:
+        covered = (len(index.points) - 1) * index.point_seconds
+        rule = f"the run lasts {horizon} seconds; the points must cover it"
+        yield Problem("market.volatility.index.points", f"{covered} seconds long", rule)
+
+
 def _time_problems(scenario: Scenario) -> Iterator[Problem]:
     horizon = scenario.clock.horizon_seconds
-    price = scenario.market.price
-    if isinstance(price, ReplayPrice) and len(price.bars) * price.bar_seconds < horizon:
-        covered = len(price.bars) * price.bar_seconds
-        rule = f"the run lasts {horizon} seconds; the bars must cover it"
-        yield Problem("market.price.bars", f"{covered} seconds long", rule)
+    yield from _price_problems(scenario)
     for number, expiry in enumerate(scenario.market.expiries):
         if seconds(expiry.after_hours) % scenario.clock.step_seconds:
             key = f"market.expiries[{number}].after_hours"
