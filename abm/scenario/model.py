@@ -12,7 +12,7 @@ from abm.scenario.clock import Clock
 from abm.scenario.collateral import Collateral, GasTreasury, Liquidation, Waterfall
 from abm.scenario.fields import Name, Table
 from abm.scenario.market import ExchangeRules, Market, StressGrid
-from abm.scenario.network import Chain, Channel, Protocol, Token
+from abm.scenario.network import OWN_WORTHS, Chain, Channel, Protocol, Token
 from abm.scenario.prices import ClusteredPrice, ReplayPrice
 from abm.scenario.references import unknown
 from abm.scenario.shock_checks import shock_problems
@@ -173,6 +173,14 @@ def _route_problems(scenario: Scenario, homes: dict[str, str]) -> Iterator[Probl
 
 
 def _token_problems(scenario: Scenario) -> Iterator[Problem]:
+    worths = (*OWN_WORTHS, *scenario.market.others)
+    for name, token in scenario.tokens.items():
+        if token.worth not in worths:
+            yield unknown(f"tokens.{name}.worth", token.worth, worths, "worths")
+    for name in scenario.market.others:
+        if name in (*OWN_WORTHS, scenario.market.underlying):
+            rule = "another underlying needs a name of its own"
+            yield Problem(f"market.others.{name}", "", rule)
     dollars = [name for name, token in scenario.tokens.items() if token.worth == "dollar"]
     if len(dollars) != 1:
         yield Problem("tokens", str(dollars), "exactly one token must have worth = 'dollar'")

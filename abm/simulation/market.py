@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from abm.market import Grid, draw_paths, volatility_levels
+from abm.market import Grid, SpotPrice, draw_paths, volatility_levels
 from abm.scenario.prices import FollowingPrice
 from abm.simulation.shocks.market import added_volatility, price_multiples
 from abm.simulation.shocks.occurrences import Occurrence, draw_occurrences
@@ -49,6 +49,13 @@ class MarketPath:
     realised: NDArray[np.float64]
     gas: dict[str, NDArray[np.float64]]
     occurrences: tuple[Occurrence, ...] = ()
+
+    def spot(self, step: int) -> float:
+        """Return the traded underlying's price at a step, with those of the others if any."""
+        price = float(self.price_usd[step])
+        if not self.others_usd:
+            return price
+        return SpotPrice(price, {name: float(path[step]) for name, path in self.others_usd.items()})
 
 
 def draw_market(scenario: Scenario, streams: Streams) -> MarketPath:
