@@ -11,6 +11,7 @@ import typer
 
 from abm.cli_architectures import register as register_architectures
 from abm.cli_many import INTERRUPTED, register
+from abm.cli_market import register as register_market
 from abm.errors import AbmError
 
 if TYPE_CHECKING:
@@ -243,6 +244,7 @@ def _replay_command(path: Path, overrides: list[str] | None, seed: int, second: 
 
 register(app)
 register_architectures(app)
+register_market(app)
 
 
 def main() -> None:
