@@ -49,9 +49,8 @@ class SpotPrice(float):
         """Return the opposite, since float has a comparison of its own."""
         return not self == other
 
-    def __hash__(self) -> int:
-        """Return that of the traded price: equal ones have equal ones."""
-        return hash(float(self))
+    # Equal ones have equal ones, since equal ones have the same traded price.
+    __hash__ = float.__hash__
 
     def __reduce__(self) -> tuple[type[SpotPrice], tuple[float, dict[str, float]]]:
         """Pickle all prices."""
