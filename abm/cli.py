@@ -12,6 +12,7 @@ import typer
 from abm.cli_architectures import register as register_architectures
 from abm.cli_contagion import register as register_contagion
 from abm.cli_many import INTERRUPTED, register
+from abm.cli_market import register as register_market
 from abm.errors import AbmError
 
 if TYPE_CHECKING:
@@ -245,6 +246,7 @@ def _replay_command(path: Path, overrides: list[str] | None, seed: int, second: 
 register(app)
 register_architectures(app)
 register_contagion(app)
+register_market(app)
 
 
 def main() -> None:

@@ -5,6 +5,7 @@
     AbmError
     ├── ScenarioError (ValueError)     a scenario file or an override is wrong
     ├── ResultsError (ValueError)      a folder of results is missing, foreign or damaged
+    ├── MissingExtraError (ImportError)  a command needs an optional library that is not there
     ├── LedgerError (ValueError)       a transfer that the ledger must refuse
     └── InvariantError (RuntimeError)  a run broke a rule that must always hold: our bug
 """
@@ -78,6 +79,23 @@ class ResultsError(AbmError, ValueError):
         self.folder = str(folder)
         self.reason = reason
         super().__init__(f"{folder}: {reason}")
+
+
+class MissingExtraError(AbmError, ImportError):
+    """An optional library that a command needs is not installed.
+
+    Attributes
+    ----------
+    extra : str
+        The extra of this package that brings it.
+    library : str
+        Its name.
+    """
+
+    def __init__(self, extra: str, library: str) -> None:
+        self.extra = extra
+        self.library = library
+        super().__init__(f"this needs {library}: pip install 'abm[{extra}]'")
 
 
 class LedgerError(AbmError, ValueError):

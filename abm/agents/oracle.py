@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import mesa
 
+from abm.market import largest_move
+
 if TYPE_CHECKING:
     from abm.market import Round
     from abm.scenario.agents import Oracles
@@ -28,12 +30,12 @@ def choose_publication(
     Returns
     -------
     bool
-        True when the heartbeat is due, or the price deviates enough and gas is bearable.
+        True when the heartbeat is due, or a price deviates enough and gas is bearable.
     """
     silence = observed.observed_second - published.observed_second
     if silence >= parameters.heartbeat_seconds:
         return True
-    deviation = abs(observed.price_usd / published.price_usd - 1.0)
+    deviation = largest_move(observed.price_usd, published.price_usd)
     return deviation >= parameters.deviation and gas_multiple <= parameters.gas_tolerance
 
 

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from abm.market.spot import worth_usd
+from abm.scenario.network import OWN_WORTHS
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -60,7 +63,10 @@ class TokenTable:
 
     def whole_usd(self, price_usd: float) -> NDArray[np.float64]:
         """Return the dollars that one whole token of each is worth if backed and at its peg."""
-        return np.where(self._follow_price, price_usd, 1.0)
+        worth = np.where(self._follow_price, price_usd, 1.0)
+        for token in self._of_others:
+            worth[token] = worth_usd(self.rules[token].worth, price_usd)
+        return worth
 
     def unit_usd(self, price_usd: float) -> NDArray[np.float64]:
         """Return the dollars that one base unit of each is worth if wholly backed."""
@@ -73,6 +79,11 @@ class TokenTable:
     @cached_property
     def _follow_price(self) -> NDArray[np.bool_]:
         return np.array([rule.worth == "underlying" for rule in self.rules])
+
+    @cached_property
+    def _of_others(self) -> list[int]:
+        """Columns of tokens worth an underlying that is not the traded one."""
+        return [token for token, rule in enumerate(self.rules) if rule.worth not in OWN_WORTHS]
 
     @cached_property
     def _base_units(self) -> NDArray[np.float64]:

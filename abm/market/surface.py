@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from abm.scenario.market import Volatility
+    from abm.scenario.prices import VolatilityIndex
 
 SHORTEST_SMILE_YEARS = SHORTEST_SMILE_DAYS * SECONDS_PER_DAY / SECONDS_PER_YEAR
 # Below this curvature m and sigma, of the order of its inverse, would overflow.
@@ -52,6 +53,8 @@ def volatility_levels(
     ndarray, shape (steps,)
         Annualised at-the-money volatility of 30 days.
     """
+    if rule.index is not None:
+        return _recorded_levels(rule.index, len(prices_usd), step_seconds)
     half_life = rule.average_half_life_hours * SECONDS_PER_HOUR
     keep = 0.5 ** (step_seconds / half_life)
     logs = np.log(prices_usd)
@@ -62,6 +65,15 @@ def volatility_levels(
         levels[step] = rule.base * max(
             math.exp(rule.response * (average - log_price)), LOWEST_LEVEL
         )
+    return levels
+
+
+def _recorded_levels(index: VolatilityIndex, count: int, step_seconds: int) -> NDArray[np.float64]:
+    """Levels of a recorded index, straight between its points."""
+    known = np.arange(len(index.points)) * float(index.point_seconds)
+    levels: NDArray[np.float64] = np.interp(
+        np.arange(count) * float(step_seconds), known, np.array(index.points) / 100.0
+    )
     return levels
 
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from abm.market.spot import worth_usd
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -16,6 +18,4 @@ if TYPE_CHECKING:
 
 def token_prices(tokens: Sequence[Token], price_usd: float) -> NDArray[np.float64]:
     """Return the dollars that one base unit of each token is worth, shape (tokens,)."""
-    return np.array(
-        [(price_usd if token.worth == "underlying" else 1.0) / token.base_units for token in tokens]
-    )
+    return np.array([worth_usd(token.worth, price_usd) / token.base_units for token in tokens])

@@ -149,8 +149,10 @@ def _without_tags(location: tuple[str | int, ...]) -> tuple[str | int, ...]:
     for depth, part in enumerate(location):
         # The kind of a shock stands behind its name, that of the price behind its table.
         parents = location[:depth]
-        tagged = (parents[:1] == ("shocks",) and len(parents) == len(("shocks", "name"))) or (
-            parents == ("market", "price")
+        tagged = (
+            (parents[:1] == ("shocks",) and len(parents) == len(("shocks", "name")))
+            or parents == ("market", "price")
+            or (parents[:2] == ("market", "others") and parents[3:] == ("price",))
         )
         if not tagged:
             kept.append(part)

@@ -14,6 +14,7 @@ from abm.errors import Problem, ScenarioError
 from abm.scenario.faults import JsonValue, problems_of
 from abm.scenario.model import Scenario, cross_table_problems
 from abm.scenario.profiles import chain_profiles, expand_profiles, protocol_profiles
+from abm.scenario.replays import expand_files
 
 
 def load_scenario(path: str | Path, overrides: tuple[str, ...] = ()) -> Scenario:
@@ -53,10 +54,12 @@ def load_scenario(path: str | Path, overrides: tuple[str, ...] = ()) -> Scenario
     problems = [fault for text in overrides if (fault := apply_override(data, text)) is not None]
     if problems:
         raise ScenarioError(source, problems)
-    return parse_scenario(data, source)
+    return parse_scenario(data, source, Path(path).parent)
 
 
-def parse_scenario(data: dict[str, JsonValue], source: str = "scenario") -> Scenario:
+def parse_scenario(
+    data: dict[str, JsonValue], source: str = "scenario", folder: str | Path = "."
+) -> Scenario:
     """Check a scenario given as nested dictionaries.
 
     Parameters
@@ -65,6 +68,8 @@ def parse_scenario(data: dict[str, JsonValue], source: str = "scenario") -> Scen
         What a scenario file holds.
     source : str
         Name to use in messages.
+    folder : str or Path
+        Where the names of price files start from.
 
     Returns
     -------
@@ -76,6 +81,8 @@ def parse_scenario(data: dict[str, JsonValue], source: str = "scenario") -> Scen
         Names every fault.
     """
     data, unknown = expand_profiles(data)
+    data, faults = expand_files(data, Path(folder))
+    unknown += faults
     try:
         scenario = _validate(data)
     except ValidationError as error:
@@ -165,7 +172,7 @@ def _plain(value: object) -> JsonValue:
 def scenario_schema() -> dict[str, JsonValue]:
     """Return the JSON Schema of a scenario file, for editors.
 
-    Profiles are listed by name; keys that a profile may fill in are not required there.
+    Profiles are listed by name; keys that a profile or a price file may fill in are not required.
     """
     schema = Scenario.model_json_schema()
     tables = schema["$defs"]
@@ -174,6 +181,9 @@ def scenario_schema() -> dict[str, JsonValue]:
         choice["enum"] = list(profiles)
     tables["Chain"].pop("required")
     tables["Channel"]["required"] = ["source", "destination", "protocol"]
+    # A file fills these in.
+    tables["ReplayPrice"]["required"] = ["kind", "source"]
+    tables["VolatilityIndex"]["required"] = ["source"]
     return schema
 
 

@@ -20,6 +20,7 @@ from abm.scenario.fields import (
     PositiveSeconds,
     Table,
 )
+from abm.scenario.prices import Price, Underlying, VolatilityIndex
 from abm.units import MICRO, SECONDS_PER_DAY, SECONDS_PER_YEAR
 
 LOWEST_LEVEL = 0.5
@@ -36,48 +37,6 @@ STEEPEST_TERM_POWER = 0.5
 
 BUTTERFLY_BOUND = 4.0
 """Of Theorem 4.2 in Gatheral and Jacquier (2014)."""
-
-Bar = Annotated[tuple[Positive, Positive, Positive, Positive], Field(strict=False)]
-"""Open, high, low, close of one bar, in dollars."""
-
-
-class ReplayPrice(Table):
-    """A recorded price, bar by bar; inside a bar a bridge through its high and low."""
-
-    kind: Literal["replay"]
-    source: Annotated[str, Field(description="Where the figures come from")]
-    bar_seconds: Annotated[int, Field(ge=60, description="Length of one bar, in seconds")]
-    bars: Annotated[
-        tuple[Bar, ...],
-        Field(strict=False, min_length=1, description="Open, high, low, close in dollars"),
-    ]
-    bridge_volatility: Annotated[
-        NotNegative,
-        Field(description="Annualised volatility of the bridge between a bar's known points"),
-    ] = 1.0
-
-    @field_validator("bars")
-    @classmethod
-    def _ordered(cls, bars: tuple[Bar, ...]) -> tuple[Bar, ...]:
-        for number, (opening, high, low, close) in enumerate(bars):
-            if not low <= min(opening, close) <= max(opening, close) <= high:
-                raise ValueError(
-                    f"bar {number} is {[opening, high, low, close]}: "
-                    "open and close must lie between low and high"
-                )
-        return bars
-
-
-class DiffusionPrice(Table):
-    """Geometric Brownian motion."""
-
-    kind: Literal["diffusion"]
-    start_usd: Annotated[Positive, Field(description="Price at second 0, in dollars")]
-    annual_volatility: Annotated[NotNegative, Field(description="1.0 is 100 % a year")]
-    annual_drift: Annotated[float, Field(description="Drift of the logarithm, per year")] = 0.0
-
-
-Price = Annotated[ReplayPrice | DiffusionPrice, Field(discriminator="kind")]
 
 
 class Volatility(Table):
@@ -113,6 +72,10 @@ class Volatility(Table):
     highest: Annotated[
         Positive, Field(description="Cap of the volatility at the money, annualised")
     ] = 4.0
+    index: Annotated[
+        VolatilityIndex | None,
+        Field(description="Recorded levels that replace the formula; base stays the calm level"),
+    ] = None
 
     @model_validator(mode="after")
     def _free_of_static_arbitrage(self) -> Volatility:
@@ -182,6 +145,10 @@ class Market(Table):
 
     underlying: Annotated[str, Field(description="Name of the underlying")] = "ETH"
     price: Price
+    others: Annotated[
+        dict[str, Underlying],
+        Field(default_factory=dict, description="Other underlyings that tokens may be worth"),
+    ]
     volatility: Volatility
     expiries: Annotated[tuple[Expiry, ...], Field(strict=False, min_length=1)]
     settlement_average_seconds: Annotated[

@@ -12,8 +12,9 @@ from abm.scenario.clock import Clock
 from abm.scenario.collateral import Collateral, GasTreasury, Liquidation, Waterfall
 from abm.scenario.contagion import Contagion
 from abm.scenario.fields import Name, Table
-from abm.scenario.market import ExchangeRules, Market, ReplayPrice, StressGrid
-from abm.scenario.network import Chain, Channel, Protocol, Token
+from abm.scenario.market import ExchangeRules, Market, StressGrid
+from abm.scenario.network import OWN_WORTHS, Chain, Channel, Protocol, Token
+from abm.scenario.prices import ClusteredPrice, ReplayPrice
 from abm.scenario.references import unknown
 from abm.scenario.shock_checks import shock_problems
 from abm.scenario.shocks import Counterfactual, Shock
@@ -174,6 +175,14 @@ def _route_problems(scenario: Scenario, homes: dict[str, str]) -> Iterator[Probl
 
 
 def _token_problems(scenario: Scenario) -> Iterator[Problem]:
+    worths = (*OWN_WORTHS, *scenario.market.others)
+    for name, token in scenario.tokens.items():
+        if token.worth not in worths:
+            yield unknown(f"tokens.{name}.worth", token.worth, worths, "worths")
+    for name in scenario.market.others:
+        if name in (*OWN_WORTHS, scenario.market.underlying):
+            rule = "another underlying needs a name of its own"
+            yield Problem(f"market.others.{name}", "", rule)
     dollars = [name for name, token in scenario.tokens.items() if token.worth == "dollar"]
     if len(dollars) != 1:
         yield Problem("tokens", str(dollars), "exactly one token must have worth = 'dollar'")
@@ -184,13 +193,34 @@ def _token_problems(scenario: Scenario) -> Iterator[Problem]:
         )
 
 
+def _price_problems(scenario: Scenario) -> Iterator[Problem]:
+    """Check that recorded figures cover the run, and that a clustered price fits its steps."""
+    market, clock = scenario.market, scenario.clock
+    horizon = clock.horizon_seconds
+    prices = {"market.price": market.price} | {
+        f"market.others.{name}.price": other.price for name, other in market.others.items()
+    }
+    for key, price in prices.items():
+        if isinstance(price, ReplayPrice) and len(price.bars) * price.bar_seconds < horizon:
+            covered = len(price.bars) * price.bar_seconds
+            rule = f"the run lasts {horizon} seconds; the bars must cover it"
+            yield Problem(f"{key}.bars", f"{covered} seconds long", rule)
+        if isinstance(price, ClusteredPrice) and price.weights(clock.step_seconds)[-1] < 0:
+            rule = (
+                f"with these weights it is too short for steps of {clock.step_seconds} s: the "
+                "last variance would count negatively"
+            )
+            yield Problem(f"{key}.half_life_hours", f"{price.half_life_hours:g} hours", rule)
+    index = market.volatility.index
+    if index is not None and (len(index.points) - 1) * index.point_seconds < horizon:
+        covered = (len(index.points) - 1) * index.point_seconds
+        rule = f"the run lasts {horizon} seconds; the points must cover it"
+        yield Problem("market.volatility.index.points", f"{covered} seconds long", rule)
+
+
 def _time_problems(scenario: Scenario) -> Iterator[Problem]:
     horizon = scenario.clock.horizon_seconds
-    price = scenario.market.price
-    if isinstance(price, ReplayPrice) and len(price.bars) * price.bar_seconds < horizon:
-        covered = len(price.bars) * price.bar_seconds
-        rule = f"the run lasts {horizon} seconds; the bars must cover it"
-        yield Problem("market.price.bars", f"{covered} seconds long", rule)
+    yield from _price_problems(scenario)
     for number, expiry in enumerate(scenario.market.expiries):
         if seconds(expiry.after_hours) % scenario.clock.step_seconds:
             key = f"market.expiries[{number}].after_hours"

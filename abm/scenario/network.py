@@ -18,16 +18,20 @@ from abm.scenario.fields import (
     Table,
 )
 
+OWN_WORTHS = ("dollar", "stable", "underlying")
+"""What a token may be worth without another underlying."""
+
 
 class Token(Table):
     """A token, counted in integer base units."""
 
     base_units: Annotated[Count, Field(description="Base units in one token")]
     worth: Annotated[
-        Literal["dollar", "stable", "underlying"],
+        str,
         Field(
-            description="What one token is worth: a dollar, which the venue settles in; a dollar "
-            "as long as it keeps its peg; one unit of the underlying"
+            description="What one token is worth: a dollar, which the venue settles in; a stable "
+            "dollar as long as it keeps its peg; one unit of the underlying, or of another of "
+            "market.others"
         ),
     ]
     haircut: Annotated[

@@ -65,7 +65,7 @@ def build_world(scenario: Scenario) -> World:
     transport = Transport(scenario, graph, streams)
     path = draw_market(scenario, streams)
     instruments = list_instruments(scenario.market)
-    opening = Round(float(path.price_usd[0]), float(path.level[0]), 0)
+    opening = Round(path.spot(0), float(path.level[0]), 0)
     board = PriceBoard(tuple(scenario.chains), opening)
     positions = PositionTable(accounts, len(instruments))
     exchange = Exchange(

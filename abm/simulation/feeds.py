@@ -7,7 +7,7 @@ from math import ceil, exp
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
-from abm.market import Round
+from abm.market import Round, scaled
 
 if TYPE_CHECKING:
     from abm.simulation.world import World
@@ -52,7 +52,7 @@ class FeedDesk:
             draw = world.streams.uniforms("oracle", chain, str(step), count=1)[0]
             error *= exp(self._rule.error_ln_sigma * STANDARD_NORMAL.inv_cdf(draw or 2.0**-54))
         return Round(
-            float(world.path.price_usd[step]) * error,
+            scaled(world.path.spot(step), error),
             float(world.path.level[step]),
             step * clock.step_seconds,
         )
@@ -119,7 +119,7 @@ class FeedDesk:
             fresh = self._arrived.pop(chain)
             if fresh.observed_second > stands.observed_second:
                 error = world.strains.observed.get(chain, 1.0)
-                tampered = Round(fresh.price_usd * error, fresh.level, fresh.observed_second)
+                tampered = Round(scaled(fresh.price_usd, error), fresh.level, fresh.observed_second)
                 world.board.publish(chain, tampered if error != 1.0 else fresh)
 
 

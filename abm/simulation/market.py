@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from abm.market import price_path, volatility_levels
+from abm.market import Grid, SpotPrice, draw_paths, volatility_levels
+from abm.scenario.prices import FollowingPrice
 from abm.simulation.shocks.market import added_volatility, price_multiples
 from abm.simulation.shocks.occurrences import Occurrence, draw_occurrences
 from abm.units import SECONDS_PER_HOUR, SECONDS_PER_YEAR
@@ -32,8 +33,10 @@ class MarketPath:
     Attributes
     ----------
     price_usd, level, realised : ndarray, shape (steps + 1,)
-        Price in dollars, level of implied volatility, realised volatility of the last half hour;
-        both annualised.
+        Price of the traded underlying in dollars, level of implied volatility, realised volatility
+        of the last half hour; both annualised.
+    others_usd : dict of str to ndarray, shape (steps + 1,)
+        Prices of the other underlyings.
     gas : dict of str to ndarray, shape (steps + 1,)
         Gas of each chain in multiples of calm, before shocks.
     occurrences : tuple of Occurrence
@@ -41,18 +44,30 @@ class MarketPath:
     """
 
     price_usd: NDArray[np.float64]
+    others_usd: dict[str, NDArray[np.float64]]
     level: NDArray[np.float64]
     realised: NDArray[np.float64]
     gas: dict[str, NDArray[np.float64]]
     occurrences: tuple[Occurrence, ...] = ()
 
+    def spot(self, step: int) -> float:
+        """Return the traded underlying's price at a step, with those of the others if any."""
+        price = float(self.price_usd[step])
+        if not self.others_usd:
+            return price
+        return SpotPrice(price, {name: float(path[step]) for name, path in self.others_usd.items()})
+
 
 def draw_market(scenario: Scenario, streams: Streams) -> MarketPath:
     """Draw the market of a run."""
     clock, market = scenario.clock, scenario.market
-    prices = price_path(market.price, clock.step_count, clock.step_seconds, streams.get("price"))
+    prices, others = draw_paths(market, Grid(clock.step_count, clock.step_seconds), streams)
     occurrences = draw_occurrences(scenario, prices, streams)
-    prices *= price_multiples(occurrences, clock.step_count, clock.step_seconds)
+    multiples = price_multiples(occurrences, clock.step_count, clock.step_seconds)
+    prices *= multiples
+    for name, other in market.others.items():
+        if isinstance(other.price, FollowingPrice):
+            others[name] *= multiples**other.price.beta
     levels = volatility_levels(prices, clock.step_seconds, market.volatility)
     levels += added_volatility(occurrences, clock.step_count, clock.step_seconds)
     realised = _realised(prices, clock.step_seconds, market.volatility.base)
@@ -66,7 +81,7 @@ def draw_market(scenario: Scenario, streams: Streams) -> MarketPath:
         )
         for name, chain in scenario.chains.items()
     }
-    return MarketPath(prices, levels, realised, gas, occurrences)
+    return MarketPath(prices, others, levels, realised, gas, occurrences)
 
 
 def _realised(prices: NDArray[np.float64], step_seconds: int, start: float) -> NDArray[np.float64]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from abm.agents import DRAWS_PER_ARRIVAL, TraderView, choose_orders
 from abm.margin import unit_initial
+from abm.market import worth_usd
 from abm.simulation.population import trader_rule
 from abm.simulation.revaluation import revalue
 from abm.units import MICRO
@@ -31,7 +32,7 @@ def endow(world: World) -> None:
     for trader in range(len(world.traders)):
         name = world.traders.tokens[trader]
         token, rule = names.index(name), scenario.tokens[name]
-        per_usd = rule.base_units / (price if rule.worth == "underlying" else 1.0)
+        per_usd = rule.base_units / worth_usd(rule.worth, price)
         deposit = int(float(world.traders.wealth_usd[trader]) * per_usd)
         reserve = int(float(world.traders.reserve_usd[trader]) * per_usd)
         world.architecture.endow(trader, token, deposit)

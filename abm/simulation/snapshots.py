@@ -10,6 +10,7 @@ from abm.margin import total_value
 from abm.simulation.balance_sheets import record_balance_sheets
 from abm.simulation.exposures import record_exposures
 from abm.simulation.feeds import record_feeds
+from abm.simulation.quote_samples import record_quotes
 from abm.simulation.revaluation import owned_value, true_equity
 from abm.units import MICRO, dollars
 from abm.venue import NO_ASK, NO_BID, Side
@@ -77,6 +78,7 @@ def record_step(world: World) -> None:
         record_feeds(world)
         _record_channels(world, backlog)
         record_balance_sheets(world)
+        record_quotes(world)
     record_exposures(world)
 
 

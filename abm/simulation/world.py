@@ -163,7 +163,7 @@ class World:
     @property
     def price_usd(self) -> float:
         """The true price now, in dollars."""
-        return float(self.path.price_usd[self.step])
+        return self.path.spot(self.step)
 
     def unit_usd(self, price_usd: float) -> NDArray[np.float64]:
         """Return what one base unit of each token is really worth, in dollars, shape (tokens,).

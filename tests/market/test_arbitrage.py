@@ -217,7 +217,7 @@ def test_a_rule_with_arbitrage_is_refused_with_its_values(
     changes: dict[str, float], message: str
 ) -> None:
     with pytest.raises(ValidationError) as caught:
-        Volatility(base=0.8, **changes)
+        Volatility.model_validate({"base": 0.8, **changes})
     assert [error["msg"] for error in caught.value.errors()] == [f"Value error, {message}"]
 
 

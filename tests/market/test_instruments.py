@@ -8,12 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from abm.market import InstrumentTable, list_instruments
-from abm.scenario.market import DiffusionPrice, Expiry, Market, Volatility
+from abm.scenario.market import Expiry, Market, Volatility
+from abm.scenario.prices import DiffusionPrice
 
 
 def market_with(*expiries: Expiry) -> Market:
     return Market(
         price=DiffusionPrice(kind="diffusion", start_usd=100.0, annual_volatility=0.5),
+        others={},
         volatility=Volatility(base=0.8),
         expiries=expiries,
     )

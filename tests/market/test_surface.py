@@ -21,7 +21,8 @@ from abm.market.surface import (
     ssvi_total_variance,
 )
 from abm.scenario import load_scenario
-from abm.scenario.market import ReplayPrice, Volatility
+from abm.scenario.market import Volatility
+from abm.scenario.prices import ReplayPrice
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -105,8 +105,8 @@ SECOND = {
         ),
         pytest.param(
             {"market.price.kind": "difusion"},
-            "market.price.kind is 'difusion'; it must be one of replay, diffusion; "
-            "did you mean 'diffusion'?",
+            "market.price.kind is 'difusion'; it must be one of replay, diffusion, "
+            "jump_diffusion, stochastic_volatility, clustered; did you mean 'diffusion'?",
             id="unknown kind of price",
         ),
         pytest.param(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from abm.market import price_path
 from abm.randomness import Streams
-from abm.scenario.market import DiffusionPrice, ReplayPrice
+from abm.scenario.prices import DiffusionPrice, ReplayPrice
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -1,64 +1,24 @@
-"""Paths of the underlying's price, drawn for the whole run before its first step."""
+"""A recorded price: the known points of every bar, joined by Brownian bridges."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from abm.scenario.market import DiffusionPrice, ReplayPrice
+from abm.market.paths.kind import DrawnPath
 from abm.units import SECONDS_PER_YEAR
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-
-def price_path(
-    price: ReplayPrice | DiffusionPrice,
-    step_count: int,
-    step_seconds: int,
-    rng: np.random.Generator,
-) -> NDArray[np.float64]:
-    """Draw the price at every step.
-
-    Parameters
-    ----------
-    price : ReplayPrice or DiffusionPrice
-        The scenario's rule.
-    step_count : int
-        Steps of the run.
-    step_seconds : int
-        Length of one, in seconds.
-    rng : numpy.random.Generator
-        The stream of this path.
-
-    Returns
-    -------
-    ndarray, shape (step_count + 1,)
-        Dollars; the first is the price at second 0.
-    """
-    if isinstance(price, ReplayPrice):
-        return _replay(price, step_count, step_seconds, rng)
-    if isinstance(price, DiffusionPrice):
-        return _diffusion(price, step_count, step_seconds, rng)
-    assert_never(price)
+    from abm.market.paths.kind import Grid, Noise
+    from abm.scenario.prices import ReplayPrice
 
 
-def _diffusion(
-    price: DiffusionPrice, step_count: int, step_seconds: int, rng: np.random.Generator
-) -> NDArray[np.float64]:
-    years = step_seconds / SECONDS_PER_YEAR
-    moves = price.annual_drift * years + price.annual_volatility * np.sqrt(
-        years
-    ) * rng.standard_normal(step_count)
-    path: NDArray[np.float64] = price.start_usd * np.exp(np.concatenate([[0.0], np.cumsum(moves)]))
-    return path
-
-
-def _replay(
-    price: ReplayPrice, step_count: int, step_seconds: int, rng: np.random.Generator
-) -> NDArray[np.float64]:
+def replay(price: ReplayPrice, grid: Grid, noise: Noise) -> DrawnPath:
     """Join the known points of every bar by Brownian bridges, kept inside the bar's range."""
+    rng = noise.rng
     known_seconds: list[float] = []
     known_logs: list[float] = []
     for number, (opening, high, low, close) in enumerate(price.bars):
@@ -72,12 +32,23 @@ def _replay(
     known_seconds.append(float(len(price.bars) * price.bar_seconds))
     known_logs.append(float(np.log(price.bars[-1][3])))
 
-    times = np.arange(step_count + 1, dtype=np.float64) * step_seconds
+    times = grid.times
     logs = np.interp(times, known_seconds, known_logs)
     logs += _bridge_noise(times, np.array(known_seconds), price.bridge_volatility, rng)
     bar_of_step = np.minimum((times // price.bar_seconds).astype(int), len(price.bars) - 1)
     bars = np.log(np.array(price.bars))
-    return np.exp(np.clip(logs, bars[bar_of_step, 2], bars[bar_of_step, 1]))
+    prices = np.exp(np.clip(logs, bars[bar_of_step, 2], bars[bar_of_step, 1]))
+    return DrawnPath(prices, _standard_moves(prices, bar_of_step[:-1]))
+
+
+def _standard_moves(
+    prices: NDArray[np.float64], bar_of_move: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Log moves over their root mean square within each bar: as large in calm as in a crash."""
+    moves = np.diff(np.log(prices))
+    counts = np.maximum(np.bincount(bar_of_move), 1)
+    scale = np.sqrt(np.bincount(bar_of_move, moves**2) / counts)[bar_of_move]
+    return np.divide(moves, scale, out=np.zeros_like(moves), where=scale > 0)
 
 
 def _bridge_noise(

@@ -1,0 +1,76 @@
+"""The commands on the market of a run: flow and facts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+RunFolder = Annotated[
+    Path, typer.Argument(metavar="RUN", help="The folder of a run.", show_default=False)
+]
+
+
+def flow(
+    run: RunFolder,
+    mine: Annotated[  # noqa: FBT002 - a switch of the command line
+        bool, typer.Option("--mine", help="Predict moves from trades too, scored out of sample.")
+    ] = False,
+    private: Annotated[  # noqa: FBT002 - the same
+        bool, typer.Option("--private", help="Show what privacy would cost, by epsilon.")
+    ] = False,
+    release: Annotated[
+        float | None,
+        typer.Option(min=1e-3, metavar="EPSILON", help="Give the statistics with this privacy."),
+    ] = None,
+) -> None:
+    """Say who trades with whom, and how flow moves quotes: imbalance, impact, branching."""
+    from abm.analysis.order_flow import flow_table, read_flow
+    from abm.recording.results import read_results
+
+    results = read_results(run)
+    for line in flow_table(results):
+        typer.echo(f"{line.label:<20}{line.value:>44}  {line.how}")
+    if mine:
+        _predictions(run)
+    if private:
+        from abm.analysis.order_flow.private import error_table
+
+        typer.echo("\nWith differential privacy of accounts:")
+        typer.echo(f"{'':<20}{'epsilon':>8}{'exact':>12}{'bias':>12}{'noise':>12}{'error':>10}")
+        for row in error_table(read_flow(results)):
+            typer.echo(
+                f"{row.statistic:<20}{row.epsilon:>8g}{row.exact:>12,.3f}{row.bias:>12,.3f}"
+                f"{row.deviation:>12,.3f}{row.relative_error:>10.1%}"
+            )
+    if release is not None:
+        from abm.analysis.order_flow.private import release as release_private
+
+        typer.echo(f"\nReleased with epsilon = {release:g}; another call gives other figures:")
+        for name, value in release_private(read_flow(results), release).items():
+            typer.echo(f"{name:<20}{value:>12,.3f}")
+
+
+def _predictions(run: Path) -> None:
+    from abm.analysis.order_flow import read_flow
+    from abm.analysis.order_flow.mining import predict_moves
+    from abm.recording.results import read_results
+
+    results = read_results(run)
+    typer.echo("\nSigns of the next five steps' moves, learned from trades before:")
+    typer.echo(f"{'':<20}{'right':>8}{'commoner':>10}{'area':>8}{'error':>8}{'steps':>8}")
+    found = predict_moves(results, read_flow(results))
+    for row in found:
+        typer.echo(
+            f"{row.target:<20}{row.accuracy:>8.1%}{row.baseline:>10.1%}{row.area:>8.3f}"
+            f"{row.standard_error:>8.3f}{row.count:>8,}"
+        )
+    if not found:
+        typer.echo("too few moves to learn from")
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    for command in (flow,):
+        app.command()(command)
