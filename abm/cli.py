@@ -1,4 +1,4 @@
-"""The command line: run, check, list, schema, profiles, report; more in `abm.cli_many`."""
+"""The command line: run, check, list, schema, profiles, report; more in `cli_many` and others."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from abm.cli_many import INTERRUPTED, register
+from abm import cli_many, cli_studies
+from abm.cli_many import INTERRUPTED
 from abm.errors import AbmError
 
 if TYPE_CHECKING:
@@ -240,7 +241,8 @@ def _replay_command(path: Path, overrides: list[str] | None, seed: int, second: 
     return f"to replay the breach at second {second}: {command}"
 
 
-register(app)
+cli_many.register(app)
+cli_studies.register(app)
 
 
 def main() -> None:

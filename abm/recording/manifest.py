@@ -73,15 +73,20 @@ class Manifest:
             raise ValueError(f"not a manifest of format {FORMAT}: {error}") from error
 
 
-def make_manifest(scenario: Scenario, tables: dict[str, dict[str, Any]]) -> Manifest:
-    """Return the manifest of a run that has just ended."""
+def installed_versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that a result may depend on."""
     versions = {name: version(name) for name in PACKAGES}
     versions["python"] = ".".join(str(part) for part in sys.version_info[:3])
+    return versions
+
+
+def make_manifest(scenario: Scenario, tables: dict[str, dict[str, Any]]) -> Manifest:
+    """Return the manifest of a run that has just ended."""
     return Manifest(
         run_id=run_id(scenario),
         fingerprint=fingerprint(scenario),
         scenario=json.loads(canonical_json(scenario)),
-        versions=versions,
+        versions=installed_versions(),
         platform=f"{platform.system()} {platform.machine()}",
         tables=tables,
     )

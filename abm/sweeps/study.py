@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+from math import prod
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -12,9 +13,13 @@ from pydantic import Field, ValidationError, model_validator
 from abm.errors import Problem, ScenarioError
 from abm.recording.schemas import SCHEMAS
 from abm.scenario.faults import problems_of
-from abm.scenario.fields import Count, Name, Table
+from abm.scenario.fields import Count, Name, Positive, Table
+from abm.sweeps.table import Value, read_points
 
-Value = float | int | str | bool
+SCREENINGS = ("saltelli", "morris")
+"""Designs whose points belong together in an order, from which sensitivities are computed."""
+
+MOST_POINTS = 1_000_000
 
 
 class Factor(Table):
@@ -27,6 +32,9 @@ class Factor(Table):
     high: Annotated[float | None, Field(description="Upper end of a range")] = None
     logarithmic: Annotated[bool, Field(description="Even in the logarithm")] = False
     whole: Annotated[bool, Field(description="Rounded to whole numbers")] = False
+    group: Annotated[
+        Name | None, Field(description="Factors of one group are moved and ranked together")
+    ] = None
 
     @model_validator(mode="after")
     def _is_levels_or_a_range(self) -> Factor:
@@ -44,11 +52,55 @@ class Design(Table):
     """Which points of the factors are run."""
 
     kind: Annotated[
-        Literal["factorial", "latin_hypercube", "sobol"],
-        Field(description="Every combination of levels, or points spread over the ranges"),
+        Literal["factorial", "latin_hypercube", "sobol", "saltelli", "morris", "table"],
+        Field(description="All combinations, points spread over ranges, or those of a file"),
     ] = "factorial"
-    samples: Annotated[Count, Field(le=1_000_000, description="Points of a spread design")] = 64
+    samples: Annotated[
+        Count,
+        Field(le=MOST_POINTS, description="Points of a spread design; of saltelli, in each matrix"),
+    ] = 64
     seed: Annotated[int, Field(ge=0, lt=2**31, description="Seed of a spread design")] = 1
+    levels: Annotated[int, Field(ge=2, le=1_000, description="Levels of the grid of morris")] = 4
+    file: Annotated[
+        str | None, Field(description="CSV or Parquet of points, a column for each factor")
+    ] = None
+    points: Annotated[
+        tuple[tuple[Value, ...], ...],
+        Field(strict=False, description="Rows of the file, in the order of the factors"),
+    ] = ()
+
+    @model_validator(mode="after")
+    def _has_what_its_kind_needs(self) -> Design:
+        if (self.kind == "table") != bool(self.points):
+            raise ValueError("a table of points is given by kind = 'table' and its file")
+        if self.kind == "saltelli" and self.samples & (self.samples - 1):
+            raise ValueError(f"samples is {self.samples}; saltelli needs a power of 2")
+        if self.kind == "morris" and self.levels % 2:
+            raise ValueError(f"levels is {self.levels}; morris needs an even number")
+        return self
+
+
+class Stopping(Table):
+    """When a point has runs enough: once the interval of an outcome is narrow."""
+
+    outcome: Annotated[str, Field(description="Numeric column of the table runs")]
+    above: Annotated[
+        float | None,
+        Field(description="If given, the probability that the outcome is above this is estimated"),
+    ] = None
+    half_width: Annotated[
+        Positive, Field(description="Half the interval's width, in the outcome's unit")
+    ]
+    confidence: Annotated[float, Field(gt=0, lt=1, description="Of the interval")] = 0.95
+    least_replicates: Annotated[int, Field(ge=2, description="Runs of each point before")] = 8
+    replicates_at_once: Annotated[Count, Field(description="Runs of a point between looks")] = 4
+
+    @model_validator(mode="after")
+    def _outcome_exists(self) -> Stopping:
+        known = [column.name for column in SCHEMAS["runs"].columns if column.kind != "text"]
+        if self.outcome not in known:
+            raise ValueError(f"outcome is {self.outcome!r}; it must be one of {', '.join(known)}")
+        return self
 
 
 class Study(Table):
@@ -61,7 +113,10 @@ class Study(Table):
         tuple[str, ...],
         Field(strict=False, description="key=value changes of the base scenario, as of --set"),
     ] = ()
-    replicates: Annotated[Count, Field(description="Runs of each point, with seeds of their own")]
+    replicates: Annotated[
+        Count,
+        Field(description="Runs of each point, with seeds of their own; at most, if stopping"),
+    ]
     streams: Annotated[
         Literal["common", "independent"],
         Field(description="Whether replicate n has the same seed at every point"),
@@ -72,9 +127,14 @@ class Study(Table):
     tables: Annotated[
         tuple[str, ...], Field(strict=False, description="Tables kept besides the run's row")
     ] = ()
+    table_seconds: Annotated[
+        Count | None,
+        Field(description="Of tables with rows at regular seconds, those at multiples of this"),
+    ] = None
     time_limit_seconds: Annotated[
         float | None, Field(gt=0, description="A run longer than this counts as failed")
     ] = None
+    stopping: Stopping | None = None
     design: Design = Design()
     factors: Annotated[dict[str, Factor], Field(min_length=1)]
 
@@ -91,6 +151,38 @@ class Study(Table):
         for name, factor in self.factors.items():
             if self.design.kind == "factorial" and factor.values is None:
                 raise ValueError(f"factors.{name} is a range; a factorial design needs its values")
+            if factor.group is not None and self.design.kind not in SCREENINGS:
+                kinds = " and ".join(SCREENINGS)
+                raise ValueError(f"factors.{name}.group: only the designs {kinds} know groups")
+            # One level alone is no factor there: nothing of it can be ranked.
+            if self.design.kind in SCREENINGS and len(factor.values or (1, 2)) == 1:
+                raise ValueError(f"factors.{name} has one value; {self.design.kind} needs two")
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_planned(self) -> Study:
+        if self.design.kind == "factorial":
+            points = prod(len(factor.values or ()) for factor in self.factors.values())
+            if points > MOST_POINTS:
+                rule = f"a factorial design may have {MOST_POINTS:,}; spread them instead"
+                raise ValueError(f"the levels of the factors make {points:,} points; {rule}")
+        return self
+
+    @model_validator(mode="after")
+    def _points_have_all_factors(self) -> Study:
+        for row, point in enumerate(self.design.points):
+            if len(point) != len(self.factors):
+                rule = f"there are {len(self.factors)} factors"
+                raise ValueError(f"design.points[{row}] has {len(point)} values; {rule}")
+        return self
+
+    @model_validator(mode="after")
+    def _stopping_can_happen(self) -> Study:
+        if self.stopping is not None and self.stopping.least_replicates > self.replicates:
+            least = self.stopping.least_replicates
+            raise ValueError(
+                f"stopping.least_replicates is {least}; replicates, {self.replicates}, are fewer"
+            )
         return self
 
 
@@ -110,9 +202,26 @@ def load_study(path: str | Path) -> Study:
         raise ScenarioError(source, [Problem("file", "", reason)]) from error
     except ValueError as error:
         raise ScenarioError(source, [Problem("file", "", f"not TOML: {error}")]) from error
+    _fill_from_table(data, source)
     try:
         study = Study.model_validate_json(json.dumps(data, default=str))
     except ValidationError as error:
         raise ScenarioError(source, problems_of(error, Study)) from error
     base = (source.parent / study.scenario).resolve()
     return study.model_copy(update={"scenario": str(base)})
+
+
+def _fill_from_table(data: Any, source: Path) -> None:  # noqa: ANN401 - TOML not yet checked
+    """Take factors and points from the file that the design names, if it names one."""
+    design = data.get("design")
+    if not isinstance(design, dict) or not isinstance(design.get("file"), str):
+        return
+    if "factors" in data:
+        rule = "a table of points brings its own factors, one for each column"
+        raise ScenarioError(source, [Problem("factors", "", rule)])
+    names, rows = read_points(source.parent / design["file"])
+    data["factors"] = {
+        name: {"values": list(dict.fromkeys(row[place] for row in rows))}
+        for place, name in enumerate(names)
+    }
+    design["points"] = rows
