@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from abm import cli_many, cli_studies
+from abm import cli_many, cli_questions, cli_studies
 from abm.cli_many import INTERRUPTED
 from abm.errors import AbmError
 
@@ -243,6 +243,7 @@ def _replay_command(path: Path, overrides: list[str] | None, seed: int, second: 
 
 cli_many.register(app)
 cli_studies.register(app)
+cli_questions.register(app)
 
 
 def main() -> None:

@@ -10,12 +10,14 @@ import typer
 
 from abm.cli_progress import show_progress
 
+ScenarioPath = Annotated[Path, typer.Argument(help="A scenario file (TOML).", show_default=False)]
+RunFolder = Annotated[Path, typer.Argument(help="Folder of a run.", show_default=False)]
 # What a shell reports for a command ended by Ctrl-C: 128 and the number of the signal.
 INTERRUPTED = 130
 
 
 def verify(
-    run: Annotated[Path, typer.Argument(help="Folder of a run.", show_default=False)],
+    run: RunFolder,
 ) -> None:
     """Run a run again and compare every table; name the first difference."""
     from abm.studies.verify import first_difference
@@ -29,7 +31,7 @@ def verify(
 
 
 def compare(
-    scenario: Annotated[Path, typer.Argument(help="A scenario file (TOML).", show_default=False)],
+    scenario: ScenarioPath,
     without: Annotated[
         list[str] | None,
         typer.Option(help="A shock to leave out, or all of them: shocks. May be repeated."),
@@ -81,7 +83,7 @@ def compare(
 
 
 def why(
-    run: Annotated[Path, typer.Argument(help="Folder of a run.", show_default=False)],
+    run: RunFolder,
     account: Annotated[
         int | None, typer.Argument(help="Number of an account; the largest loser if not given.")
     ] = None,

@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from abm.recording.recorder import Recorder, Value
     from abm.scenario import Scenario
     from abm.simulation.run import Progress
+    from abm.sweeps.goals import Stopping
     from abm.sweeps.plan import PlannedRun
     from abm.sweeps.store import Store
-    from abm.sweeps.study import Stopping
 
 STUDY = "study.json"
 SHARDS = "shards"

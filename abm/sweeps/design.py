@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, overload
 
 import numpy as np
+from scipy.special import ndtr, ndtri
 from scipy.stats import qmc
 
 from abm.errors import AbmError
@@ -112,13 +113,25 @@ def design_points(study: Study) -> Points:
                 for place, name in enumerate(study.factors)
             }
         )
-    shares = _screening(study) if kind in ("saltelli", "morris") else _unit_points(study)
+    shares = design_shares(study)
     return Points(
         {
-            name: _spread(factor, shares[:, place])
+            name: spread(factor, shares[:, place])
             for place, (name, factor) in enumerate(study.factors.items())
         }
     )
+
+
+def design_shares(study: Study) -> NDArray[np.float64]:
+    """Return the points of a spread design in the unit cube, shape (points, factors)."""
+    if study.design.kind in ("saltelli", "morris"):
+        return _screening(study)
+    return _unit_points(study)
+
+
+def settled_value(factor: Factor, value: float) -> float | int:
+    """Return the value of a range's factor that a number stands for: whole where it must be."""
+    return round(value) if factor.whole else value
 
 
 def salib_problem(study: Study) -> dict[str, object]:
@@ -166,16 +179,33 @@ def _levels(values: list[Value]) -> tuple[NDArray[np.int64], tuple[Value, ...]]:
     return np.array(numbers, dtype=np.int64), tuple(value for _, value in places)
 
 
-def _spread(
+def spread(
     factor: Factor, shares: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64 | np.float64], tuple[Value, ...] | None]:
     """Map shares of the unit interval to a factor's values."""
     if factor.values is not None:
         places = (shares * len(factor.values)).astype(np.int64)
         return np.minimum(places, len(factor.values) - 1), factor.values
+    if factor.median is not None and factor.ln_sigma is not None:
+        numbers = _lognormal(factor, shares, factor.median, factor.ln_sigma)
+        return (np.rint(numbers).astype(np.int64) if factor.whole else numbers), None
     low, high = float(factor.low or 0.0), float(factor.high or 0.0)
     if factor.logarithmic:
         numbers = np.exp(np.log(low) + shares * (np.log(high) - np.log(low)))
     else:
         numbers = low + shares * (high - low)
     return (np.rint(numbers).astype(np.int64) if factor.whole else numbers), None
+
+
+def _lognormal(
+    factor: Factor, shares: NDArray[np.float64], median: float, ln_sigma: float
+) -> NDArray[np.float64]:
+    """Return quantiles of a lognormal law, of which only the part between low and high is left."""
+
+    def share_below(value: float) -> float:
+        return float(ndtr(np.log(value / median) / ln_sigma))
+
+    first = 0.0 if factor.low is None or factor.low <= 0 else share_below(factor.low)
+    last = 1.0 if factor.high is None else share_below(factor.high)
+    inside = np.clip(first + shares * (last - first), 1e-300, 1 - 2**-53)
+    return np.asarray(median * np.exp(ln_sigma * ndtri(inside)), dtype=np.float64)

@@ -55,6 +55,17 @@ def changed(data: Tables, paths: dict[str, list[Path]], point: dict[str, Any]) -
     return data
 
 
+def value_at(data: Tables, path: Path) -> Tables:
+    """Return what stands at a path.
+
+    >>> value_at({"a": [{"b": 1}]}, ["a", "0", "b"])
+    1
+    """
+    for part in path:
+        data = _children(data)[part]
+    return data
+
+
 def _written(data: Tables, path: Path, value: object) -> Tables:
     """Copy only what lies on the way to the value: the rest is shared."""
     if not path:

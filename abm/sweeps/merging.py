@@ -9,15 +9,17 @@ import numpy as np
 from abm.errors import ResultsError
 from abm.sweeps.dataset import open_dataset, plan_of, read_held, read_note, settle, study_status
 from abm.sweeps.gathering import Holder, drop_damaged, gather
+from abm.sweeps.plan import plan_study
 from abm.sweeps.store import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from abm.sweeps.dataset import StudyStatus
+    from abm.sweeps.study import Study
 
 
-def merge_studies(places: Sequence[str], target: str) -> StudyStatus:
+def merge_studies(places: Sequence[str], target: str, study: Study | None = None) -> StudyStatus:
     """Gather the runs of all places at a new one; what is left there can be swept on.
 
     Parameters
@@ -27,6 +29,8 @@ def merge_studies(places: Sequence[str], target: str) -> StudyStatus:
         plans most runs gives the plan, which must hold all the others'.
     target : str
         New or empty folder or URL, or one of this study.
+    study : Study, optional
+        What plans the runs of all places, where none of theirs does.
 
     Returns
     -------
@@ -48,7 +52,8 @@ def merge_studies(places: Sequence[str], target: str) -> StudyStatus:
                     f"its runs are of other {what}" if key == "versions" else f"it holds {what}"
                 )
                 raise ResultsError(place, f"{reason} than {places[0]}; they do not go together")
-    plan = plan_of(max(zip(places, notes, strict=True), key=lambda pair: pair[1]["planned"])[0])
+    largest = max(zip(places, notes, strict=True), key=lambda pair: pair[1]["planned"])[0]
+    plan = plan_of(largest) if study is None else plan_study(study)
     holders = []
     for store in stores:
         settle(store)

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from abm.sweeps.dataset import Held
+    from abm.sweeps.goals import Stopping
     from abm.sweeps.plan import Plan, RunIds
     from abm.sweeps.store import Store
-    from abm.sweeps.study import Stopping
 
 
 class Stops:

@@ -14,6 +14,7 @@ from abm.errors import Problem, ScenarioError
 from abm.recording.schemas import SCHEMAS
 from abm.scenario.faults import problems_of
 from abm.scenario.fields import Count, Name, Positive, Table
+from abm.sweeps.goals import Calibration, RareEvent, Stopping
 from abm.sweeps.table import Value, read_points
 
 SCREENINGS = ("saltelli", "morris")
@@ -28,19 +29,28 @@ class Factor(Table):
     values: Annotated[
         tuple[Value, ...] | None, Field(strict=False, min_length=1, description="Levels, in order")
     ] = None
-    low: Annotated[float | None, Field(description="Lower end of a range")] = None
-    high: Annotated[float | None, Field(description="Upper end of a range")] = None
+    low: Annotated[float | None, Field(description="Lower end of a range, or of a law")] = None
+    high: Annotated[float | None, Field(description="Upper end of a range, or of a law")] = None
     logarithmic: Annotated[bool, Field(description="Even in the logarithm")] = False
     whole: Annotated[bool, Field(description="Rounded to whole numbers")] = False
+    median: Annotated[Positive | None, Field(description="Of a lognormal law")] = None
+    ln_sigma: Annotated[
+        Positive | None, Field(description="Standard deviation of its logarithm")
+    ] = None
     group: Annotated[
         Name | None, Field(description="Factors of one group are moved and ranked together")
     ] = None
 
     @model_validator(mode="after")
     def _is_levels_or_a_range(self) -> Factor:
-        if (self.values is None) == (self.low is None and self.high is None):
+        if (self.median is None) != (self.ln_sigma is None):
+            raise ValueError("a lognormal law has both median and ln_sigma")
+        ranged = self.low is not None or self.high is not None
+        if (self.values is None) == (not ranged and self.median is None):
             raise ValueError("a factor has either values, or low and high")
-        if self.values is None:
+        if self.median is not None and self.logarithmic:
+            raise ValueError("a lognormal law needs no key logarithmic")
+        if self.values is None and (ranged or self.median is None):
             if self.low is None or self.high is None or not self.low < self.high:
                 raise ValueError(f"low = {self.low} must be below high = {self.high}")
             if self.logarithmic and self.low <= 0:
@@ -80,29 +90,6 @@ class Design(Table):
         return self
 
 
-class Stopping(Table):
-    """When a point has runs enough: once the interval of an outcome is narrow."""
-
-    outcome: Annotated[str, Field(description="Numeric column of the table runs")]
-    above: Annotated[
-        float | None,
-        Field(description="If given, the probability that the outcome is above this is estimated"),
-    ] = None
-    half_width: Annotated[
-        Positive, Field(description="Half the interval's width, in the outcome's unit")
-    ]
-    confidence: Annotated[float, Field(gt=0, lt=1, description="Of the interval")] = 0.95
-    least_replicates: Annotated[int, Field(ge=2, description="Runs of each point before")] = 8
-    replicates_at_once: Annotated[Count, Field(description="Runs of a point between looks")] = 4
-
-    @model_validator(mode="after")
-    def _outcome_exists(self) -> Stopping:
-        known = [column.name for column in SCHEMAS["runs"].columns if column.kind != "text"]
-        if self.outcome not in known:
-            raise ValueError(f"outcome is {self.outcome!r}; it must be one of {', '.join(known)}")
-        return self
-
-
 class Study(Table):
     """Many runs of one base scenario."""
 
@@ -135,6 +122,8 @@ class Study(Table):
         float | None, Field(gt=0, description="A run longer than this counts as failed")
     ] = None
     stopping: Stopping | None = None
+    calibration: Calibration | None = None
+    rare: RareEvent | None = None
     design: Design = Design()
     factors: Annotated[dict[str, Factor], Field(min_length=1)]
 
@@ -149,7 +138,8 @@ class Study(Table):
     @model_validator(mode="after")
     def _factors_fit_the_design(self) -> Study:
         for name, factor in self.factors.items():
-            if self.design.kind == "factorial" and factor.values is None:
+            levels = self.design.kind == "factorial" and not (self.calibration or self.rare)
+            if levels and factor.values is None:
                 raise ValueError(f"factors.{name} is a range; a factorial design needs its values")
             if factor.group is not None and self.design.kind not in SCREENINGS:
                 kinds = " and ".join(SCREENINGS)
@@ -161,7 +151,7 @@ class Study(Table):
 
     @model_validator(mode="after")
     def _can_be_planned(self) -> Study:
-        if self.design.kind == "factorial":
+        if self.design.kind == "factorial" and not (self.calibration or self.rare):
             points = prod(len(factor.values or ()) for factor in self.factors.values())
             if points > MOST_POINTS:
                 rule = f"a factorial design may have {MOST_POINTS:,}; spread them instead"
@@ -174,6 +164,19 @@ class Study(Table):
             if len(point) != len(self.factors):
                 rule = f"there are {len(self.factors)} factors"
                 raise ValueError(f"design.points[{row}] has {len(point)} values; {rule}")
+        return self
+
+    @model_validator(mode="after")
+    def _goal_is_one(self) -> Study:
+        if self.calibration and self.rare:
+            raise ValueError("a study has a table calibration or a table rare, not both")
+        if self.calibration:
+            factors = list(self.factors.values())
+            if len(factors) != 1 or factors[0].low is None or factors[0].median is not None:
+                raise ValueError("a calibration has one factor, with low and high")
+        for name, factor in self.factors.items():
+            if self.rare and factor.values is not None:
+                raise ValueError(f"factors.{name} has values; a rare event's drivers have laws")
         return self
 
     @model_validator(mode="after")

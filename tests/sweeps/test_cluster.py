@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from abm.errors import ResultsError
 from abm.sweeps import Plan, load_study, plan_study, run_study
 from abm.sweeps.cluster import ClusterError
-from abm.sweeps.dataset import LOG
+from abm.sweeps.dataset import LOG, job_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 FILES = ("runs.parquet", "liquidations/00000.parquet")
 KEEP = 'tables = ["liquidations"]\ncounterfactual = true\n'
@@ -55,8 +58,6 @@ class Cluster:
     @property
     def address(self) -> str:
         """Where the scheduler listens."""
-        import json
-
         return str(json.loads(self.note.read_text(encoding="utf-8"))["address"])
 
     def add_worker(self) -> subprocess.Popen[bytes]:
@@ -131,19 +132,15 @@ def test_a_killed_worker_of_a_cluster_costs_nothing_but_time(
 
 
 def test_a_worker_that_does_not_see_the_folder_is_named(
-    cluster: Cluster, write_study: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cluster: Cluster,
+    write_study: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from abm.errors import ResultsError
-    from abm.sweeps import execution
-
-    job_of = execution.job_of
-
     def elsewhere(*arguments: object) -> object:
-        from dataclasses import replace
-
         return replace(job_of(*arguments), place=str(tmp_path / "nowhere"))  # type: ignore[arg-type]
 
-    monkeypatch.setattr(execution, "job_of", elsewhere)
+    monkeypatch.setattr("abm.sweeps.execution.job_of", elsewhere)
     with pytest.raises(ResultsError, match="a worker does not see this folder"):
         run_study(planned(write_study()), tmp_path / "out", scheduler=cluster.address)
 
@@ -152,5 +149,5 @@ def test_an_address_where_nobody_listens_is_named(
     write_study: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("abm.sweeps.cluster.CONNECT_SECONDS", 1)
-    with pytest.raises(ClusterError, match="tcp://127.0.0.1:9: no scheduler answers there"):
+    with pytest.raises(ClusterError, match=r"tcp://127\.0\.0\.1:9: no scheduler answers there"):
         run_study(planned(write_study()), tmp_path / "out", scheduler="tcp://127.0.0.1:9")
