@@ -11,42 +11,32 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 
-def run_efficiency(steps: pl.LazyFrame, accounts: pl.LazyFrame) -> pl.DataFrame:
-    """Capital efficiency of each run: mean open interest over the capital that stands behind it.
+def capital_efficiency(runs: pl.DataFrame, fund_usd: ArrayLike) -> NDArray[np.float64]:
+    """Dollars of open interest that a dollar of capital carries, in each run.
 
-    Open interest is contracts, each of one unit of the underlying, times its price, mean over the
-    steps. Capital is what traders have at the venue and in its vaults at the start, and the
-    insurance fund then; what market makers bring is no margin of those who open positions, and is
-    left out.
+    Capital is what traders and makers have locked, mean over steps, and the insurance fund at the
+    start: a fund that nobody has to fill would make every risk look cheap.
 
     Parameters
     ----------
-    steps, accounts : polars.LazyFrame
-        The tables of those names, with ``run_id``.
+    runs : polars.DataFrame
+        With ``locked_usd_mean`` and ``open_interest_per_locked_mean``.
+    fund_usd : array_like, shape (runs,)
+        The fund of each run.
 
     Returns
     -------
-    polars.DataFrame
-        ``run_id`` and ``capital_efficiency``, dollars for each dollar.
+    ndarray, shape (runs,)
+
+    Examples
+    --------
+    >>> runs = {"locked_usd_mean": [80.0], "open_interest_per_locked_mean": [2.0]}
+    >>> capital_efficiency(pl.DataFrame(runs), [20.0])
+    array([1.6])
     """
-    carried = steps.group_by("run_id", maintain_order=True).agg(
-        carried=(pl.col("open_interest_lots") * pl.col("price_usd")).mean(),
-        fund=pl.col("fund_usd").sort_by("second").first(),
-    )
-    posted = (
-        accounts.filter(
-            pl.col("moment") == "start", ~pl.col("kind").is_in(["market_maker", "house"])
-        )
-        .group_by("run_id", maintain_order=True)
-        .agg(posted=pl.sum_horizontal("cash_usd", "vault_usd").sum())
-    )
-    return (
-        carried.join(posted, on="run_id", maintain_order="left")
-        .select(
-            "run_id", capital_efficiency=pl.col("carried") / (pl.col("posted") + pl.col("fund"))
-        )
-        .collect()
-    )
+    locked = runs["locked_usd_mean"].to_numpy()
+    carried = runs["open_interest_per_locked_mean"].to_numpy() * locked
+    return np.asarray(carried / (locked + np.asarray(fund_usd)), dtype=np.float64)
 
 
 def efficient(gain: ArrayLike, risk: ArrayLike) -> NDArray[np.bool_]:

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
 
-from abm.analysis.frontier import efficient, run_efficiency
+from abm.analysis.frontier import capital_efficiency, efficient
 from abm.analysis.risk import expected_shortfall, mean_estimate
-from abm.errors import ResultsError
 from abm.studies.sensitivity import check_outcome
 from abm.sweeps import plan_of, read_runs
-from abm.sweeps.dataset import scan_table
 from abm.sweeps.keys import value_at
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from abm.sweeps.plan import Plan
-
-NEEDED = ("steps", "accounts")
 
 
 def efficient_frontier(
@@ -30,7 +27,7 @@ def efficient_frontier(
     Parameters
     ----------
     place : str or Path
-        Folder or URL of a study that kept the tables ``steps`` and ``accounts``.
+        Folder or URL of a study that was run.
     outcome : str
         A loss in the table of runs.
     level : float
@@ -47,25 +44,22 @@ def efficient_frontier(
     Raises
     ------
     ResultsError
-        If there is no study, nothing is gathered, or the tables were not kept.
+        If there is no study, or nothing is gathered.
     ValueError
         If the outcome is no column of numbers.
     """
     plan, runs = plan_of(place), read_runs(place)
     check_outcome(runs, outcome)
-    if missing := [name for name in NEEDED if name not in plan.study.tables]:
-        reason = f"the study kept no table {missing[0]}; add it to `tables` and sweep it anew"
-        raise ResultsError(place, reason)
-    steps, accounts = (scan_table(place, name) for name in NEEDED)
-    runs = runs.join(run_efficiency(steps, accounts), on="run_id")
     rows = []
-    for (point,), part in runs.group_by("point", maintain_order=True):
-        efficiency = mean_estimate(part["capital_efficiency"].to_numpy())
+    for (key,), part in runs.group_by("point", maintain_order=True):
+        point = int(str(key))
+        fund = plan.scenario(point).waterfall.insurance_fund_usd
+        efficiency = mean_estimate(capital_efficiency(part, np.full(part.height, fund)))
         shortfall = expected_shortfall(part[outcome].cast(pl.Float64).to_numpy(), level)
         rows.append(
             {
                 "point": point,
-                **{f"factor {k}": v for k, v in plan.points[int(str(point))].items()},
+                **{f"factor {name}": value for name, value in plan.points[point].items()},
                 "runs": part.height,
                 "capital_efficiency": efficiency.value,
                 "capital_efficiency_low": efficiency.low,
@@ -73,7 +67,7 @@ def efficient_frontier(
                 "expected_shortfall": shortfall.value,
                 "expected_shortfall_low": shortfall.low,
                 "expected_shortfall_high": shortfall.high,
-                "current": is_current(plan, int(str(point))),
+                "current": is_current(plan, point),
             }
         )
     frame = pl.DataFrame(rows, infer_schema_length=None)

@@ -44,7 +44,7 @@ SHARDS = "shards"
 RUNS, FAILURES = "runs", "failures"
 PAIR = "without_shocks"
 # Tables with a row for every step or sample, which may be kept at fewer seconds.
-REGULAR = ("steps", "chains", "channels")
+REGULAR = ("steps", "chains", "channels", "oracles", "solvency")
 
 Table = Any  # pyarrow ships no types
 

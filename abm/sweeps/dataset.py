@@ -340,23 +340,6 @@ def read_failures(place: str | Path) -> pl.DataFrame | None:
     return _read(place, FAILURES) if store.size(f"{FAILURES}.parquet") is not None else None
 
 
-def scan_table(place: str | Path, name: str) -> pl.LazyFrame:
-    """Return a kept table of all runs, to be read as far as it is asked for.
-
-    Raises
-    ------
-    ResultsError
-        If there is no study, or the table is not gathered.
-    """
-    store = open_store(place)
-    files = [file for file in read_note(store)["gathered"]["files"] if file.startswith(f"{name}/")]
-    if not files:
-        raise ResultsError(place, f"no table {name} is gathered; add it to `tables` of the study")
-    if isinstance(store, LocalStore):
-        return pl.scan_parquet([store.folder / file for file in files])
-    return pl.concat([pl.read_parquet(store.read(file)) for file in files]).lazy()
-
-
 def _read(place: str | Path, table: str) -> pl.DataFrame:
     store = open_store(place)
     read_note(store)
