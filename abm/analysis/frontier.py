@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import polars as pl
 
 if TYPE_CHECKING:
+    import polars as pl
     from numpy.typing import ArrayLike, NDArray
 
 
@@ -30,6 +30,7 @@ def capital_efficiency(runs: pl.DataFrame, fund_usd: ArrayLike) -> NDArray[np.fl
 
     Examples
     --------
+    >>> import polars as pl
     >>> runs = {"locked_usd_mean": [80.0], "open_interest_per_locked_mean": [2.0]}
     >>> capital_efficiency(pl.DataFrame(runs), [20.0])
     array([1.6])

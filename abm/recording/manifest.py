@@ -6,6 +6,7 @@ import json
 import platform
 import sys
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -75,9 +76,13 @@ class Manifest:
 
 def installed_versions() -> dict[str, str]:
     """Return the versions of Python and of the packages that a result may depend on."""
-    versions = {name: version(name) for name in PACKAGES}
-    versions["python"] = ".".join(str(part) for part in sys.version_info[:3])
-    return versions
+    return dict(_versions())
+
+
+@cache
+def _versions() -> tuple[tuple[str, str], ...]:
+    python = ".".join(str(part) for part in sys.version_info[:3])
+    return (*((name, version(name)) for name in PACKAGES), ("python", python))
 
 
 def make_manifest(scenario: Scenario, tables: dict[str, dict[str, Any]]) -> Manifest:

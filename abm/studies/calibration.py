@@ -21,8 +21,9 @@ from scipy import stats
 from abm.analysis.risk import Estimate, expected_shortfall, mean_estimate, value_at_risk
 from abm.errors import Problem, ScenarioError
 from abm.sweeps import plan_study, read_runs, run_study
+from abm.sweeps.dataset import planned_runs
 from abm.sweeps.design import settled_value
-from abm.sweeps.goals import LEAST_BEYOND
+from abm.sweeps.goals import LEAST_BEYOND, Calibration
 from abm.sweeps.merging import merge_studies
 from abm.sweeps.study import Factor
 
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from abm.sweeps.goals import Calibration
     from abm.sweeps.study import Study
 
 Verdict = Literal["holds", "fails", "undecided"]
@@ -161,9 +161,22 @@ def look_confidence(goal: Calibration, replicates: int, low: float, high: float)
     The chance of being wrong is split evenly over all looks at all values that the search may try
     (Bonferroni), whatever the shape of the curve.
     """
-    looks = ceil(replicates / goal.replicates_at_once)
+    looks = len(look_counts(goal, replicates))
     halvings = ceil(max(log2((high - low) / (goal.curve_points - 1) / goal.tolerance), 0))
     return 1 - (1 - goal.confidence) / looks / (goal.curve_points + halvings)
+
+
+def look_counts(goal: Calibration, replicates: int) -> list[int]:
+    """Return after how many runs of a value is looked: twice as many each time, and at the last.
+
+    >>> goal = Calibration(outcome="late", measure="mean", target=1.0, tolerance=1.0)
+    >>> look_counts(goal, 100)
+    [20, 40, 80, 100]
+    """
+    counts = [min(goal.first_replicates, replicates)]
+    while counts[-1] < replicates:
+        counts.append(min(2 * counts[-1], replicates))
+    return counts
 
 
 def measured(values: NDArray[np.float64], goal: Calibration, confidence: float) -> Estimate:
@@ -215,17 +228,16 @@ def _judge(
     outcomes: Callable[[int], NDArray[np.float64]],
 ) -> CurvePoint:
     """Run a value until its verdict stands, or its runs are spent."""
-    count = 0
-    while True:
-        count = min(count + goal.replicates_at_once, replicates)
+    verdict: Verdict = "undecided"
+    for count in look_counts(goal, replicates):
         found = measured(outcomes(count), goal, confidence)
-        verdict: Verdict = "undecided"
         if found.high is not None and found.high <= goal.target and _has_spread(found):
             verdict = "holds"
         elif found.low is not None and found.low > goal.target and _has_spread(found):
             verdict = "fails"
-        if verdict != "undecided" or count == replicates:
-            return CurvePoint(value, found, verdict)
+        if verdict != "undecided":
+            break
+    return CurvePoint(value, found, verdict)
 
 
 def _has_spread(found: Estimate) -> bool:
@@ -245,9 +257,11 @@ def _point(
     """Return the outcomes of a value's first runs; a run that failed is a defect, not left out."""
     goal = study.calibration
     assert goal is not None  # noqa: S101 - `_checked` saw it
-    plan = plan_study(_one_value(study, key, value, replicates))
+    # An earlier calibration may have run more of them: they stay, and the first ones are looked at.
+    planned = max(replicates, planned_runs(folder))
+    plan = plan_study(_one_value(study, key, value, planned))
     run_study(plan, folder, workers=workers, scheduler=scheduler)
-    runs = read_runs(folder)
+    runs = read_runs(folder).filter(pl.col("replicate") < replicates)
     if runs.height < replicates:
         lost = replicates - runs.height
         rule = f"{lost} of {replicates} runs failed; see failures.parquet in {folder}"

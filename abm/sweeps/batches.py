@@ -168,10 +168,12 @@ def run_batch(batch: Batch) -> Record:
     job, start = batch.job, time.monotonic()
     store = _checked_store(job.place, job.identity, json.dumps(job.versions, sort_keys=True))
     tables = _Tables(job)
+    point, parsed = -1, None
     for order in batch.orders:
-        scenario = parse_scenario(changed(job.base, job.paths, order.factors)).model_copy(
-            update={"seed": order.seed}
-        )
+        # Replicates of one point follow one another where there are few points.
+        if parsed is None or order.point != point:
+            point, parsed = order.point, parse_scenario(changed(job.base, job.paths, order.factors))
+        scenario = parsed.model_copy(update={"seed": order.seed})
         watch = _watch(job.time_limit_seconds)
         try:
             recorder = simulate(scenario, watch)

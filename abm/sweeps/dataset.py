@@ -222,6 +222,12 @@ def read_note(store: Store) -> Note:
         raise ResultsError(store.place, reason) from error
 
 
+def planned_runs(place: str | Path) -> int:
+    """Return how many runs the study at a place plans; 0 where there is none."""
+    store = open_store(place)
+    return int(read_note(store)["planned"]) if store.size(STUDY) is not None else 0
+
+
 def plan_of(place: str | Path) -> Plan:
     """Return the plan of the study that stands at a place, from its own note."""
     note = read_note(open_store(place))

@@ -63,9 +63,9 @@ class Calibration(Table):
     curve_points: Annotated[
         int, Field(ge=2, le=100, description="Values spread over the range before the search")
     ] = 5
-    replicates_at_once: Annotated[int, Field(ge=2, description="Runs of a value between looks")] = (
-        20
-    )
+    first_replicates: Annotated[
+        int, Field(ge=2, description="Runs of a value before it is looked at; then twice as many")
+    ] = 20
 
     @model_validator(mode="after")
     def _probability_is_one(self) -> Calibration:

@@ -68,6 +68,11 @@ def losing(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Scenario], fl
     return put
 
 
+def never(scenario: Scenario) -> float:
+    """Fail a run that need not be run again."""
+    raise AssertionError(scenario.seed)
+
+
 def uniform(seed: int) -> float:
     """Return a number in [0, 1) that the seed decides."""
     return float(np.modf(seed * 0.6180339887498949)[0])
@@ -80,7 +85,7 @@ replicates = {replicates}
 outcome = "bad_debt_usd"
 measure = "{measure}"
 target = {target}
-tolerance = 10
+tolerance = 25
 {more}
 
 [factors."liquidation.grace_seconds"]
@@ -98,46 +103,45 @@ def calibrated(path: Path, out: Path, told: list[float] | None = None) -> Calibr
     )
 
 
-# A run loses where its uniform number is below 0.4 exp(-g / 200): the probability is 0.1 at
-# 200 ln 4 = 277.3 s.
+# A run loses where its uniform number is below 0.4 exp(-g / 200): the probability is 0.2 at
+# 200 ln 2 = 138.6 s.
 def share_that_loses(scenario: Scenario) -> float:
     losing = uniform(scenario.seed) < 0.4 * np.exp(-scenario.liquidation.grace_seconds / 200)
     return 100.0 if losing else 0.0
 
 
+@pytest.mark.slow
 def test_the_smallest_value_that_holds_a_probability_is_found_from_above(
     write: Callable[[str], Path], losing: Callable[..., None], tmp_path: Path
 ) -> None:
     losing(share_that_loses)
-    text = CALIBRATION.format(replicates=800, measure="probability", target=0.1, more="")
+    text = CALIBRATION.format(replicates=400, measure="probability", target=0.2, more="")
     told: list[float] = []
     found = calibrated(write(text), tmp_path / "out", told)
     assert found.value is not None
     assert found.fails_at is not None
-    # It holds the target in truth, and with 800 runs is not far above what just does.
-    assert 277.3 <= found.value < 400
-    assert 0 < found.value - found.fails_at <= 10
+    # It holds the target in truth, and with 400 runs is not far above what just does.
+    assert 138.6 <= found.value < 260
+    assert 0 < found.value - found.fails_at <= 25
     assert [point.value for point in found.curve] == sorted(told)
     assert {0.0, 200.0, 400.0, 600.0, 800.0} < set(told)
     verdicts = {point.value: point.verdict for point in found.curve}
     assert verdicts[0.0] == "fails"
     assert verdicts[800.0] == "holds"
     # Where it is clear, few runs are made: at 0 s four in ten lose.
-    assert found.curve[0].measure.count < 200
+    assert found.curve[0].measure.count <= 160
     table = pl.read_parquet(tmp_path / "out" / "runs" / "runs.parquet")
     assert set(table["factor liquidation.grace_seconds"]) == {int(value) for value in told}
     assert found.table().height == len(told)
 
 
+@pytest.mark.slow
 def test_a_calibration_that_is_done_runs_nothing_again(
     write: Callable[[str], Path], losing: Callable[..., None], tmp_path: Path
 ) -> None:
     losing(share_that_loses)
-    text = CALIBRATION.format(replicates=200, measure="probability", target=0.2, more="")
+    text = CALIBRATION.format(replicates=60, measure="probability", target=0.3, more="")
     first = calibrated(write(text), tmp_path / "out")
-
-    def never(scenario: Scenario) -> float:
-        raise AssertionError(scenario.seed)
 
     losing(never)
     assert calibrated(write(text), tmp_path / "out") == first
@@ -203,8 +207,9 @@ def test_the_error_is_split_over_all_looks_and_values() -> None:
     goal = Calibration(
         outcome="bad_debt_usd", measure="mean", target=1, tolerance=10, confidence=0.9
     )
-    # 100 runs are 5 looks of 20; 800 in 4 gaps of 200 take 5 halvings to 6.25: 0.1 / 5 / (5 + 5).
-    assert look_confidence(goal, 100, 0, 800) == pytest.approx(1 - 0.002)
+    # 100 runs are looks at 20, 40, 80 and 100; gaps of 200 take 5 halvings to 6.25, so the error
+    # of one look is 0.1 / 4 / (5 + 5).
+    assert look_confidence(goal, 100, 0, 800) == pytest.approx(1 - 0.0025)
 
 
 # Clopper and Pearson's upper end of none in n at 95 % alone is 1 - 0.05 ** (1 / n).
@@ -221,8 +226,8 @@ replicates = 1
 [rare]
 outcome = "bad_debt_usd"
 above = {above}
-samples = 200
-repeats = 6
+samples = 60
+repeats = 4
 
 [factors."liquidation.grace_seconds"]
 median = 300
@@ -241,20 +246,21 @@ def log_sum(scenario: Scenario) -> float:
     return float((first + second) / 2**0.5)
 
 
-@pytest.mark.parametrize("probability", [1e-2, 1e-4])
+# How near it comes for 1e-4 and 1e-6 is tested where it is quick, in tests/analysis/test_rare.py.
+@pytest.mark.slow
 def test_a_rare_event_of_scenario_keys_has_the_probability_of_its_closed_form(
-    write: Callable[[str], Path],
-    losing: Callable[..., None],
-    tmp_path: Path,
-    probability: float,
+    write: Callable[[str], Path], losing: Callable[..., None], tmp_path: Path
 ) -> None:
     losing(log_sum)
-    study = load_study(write(RARE.format(above=stats.norm.isf(probability))))
+    study = load_study(write(RARE.format(above=stats.norm.isf(1e-2))))
     found = rare_event(study, str(tmp_path / "out")).probability
     assert found.low is not None
     assert found.high is not None
-    assert found.low < probability < found.high
-    assert found.value == pytest.approx(probability, rel=0.6)
+    assert found.low < 1e-2 < found.high
+    assert found.value == pytest.approx(1e-2, rel=0.7)
+    # A killed estimate goes on where it stood: what is there is not run again.
+    losing(never)
+    assert rare_event(study, str(tmp_path / "out")).probability == found
 
 
 def test_drivers_are_the_normal_scores_of_their_laws(write: Callable[[str], Path]) -> None:
@@ -327,7 +333,7 @@ def test_a_design_of_saltelli_gives_indices_of_its_study(
             scenario.liquidation.grace_seconds + scenario.waterfall.insurance_fund_usd / 2
         )
     )
-    for kind, samples in (("saltelli", 256), ("morris", 10)):
+    for kind, samples in (("saltelli", 64), ("morris", 10)):
         text = (
             f'replicates = 1\n[design]\nkind = "{kind}"\nsamples = {samples}\n'
             + (GRACE + "low = 0\nhigh = 1000\nwhole = true\n")
@@ -340,6 +346,6 @@ def test_a_design_of_saltelli_gives_indices_of_its_study(
         assert found.table["factor"].to_list()[0] == "liquidation.grace_seconds"
         if kind == "saltelli":
             # Variances of 1000 u and 500 v are as 4 to 1.
-            assert found.table["total"].to_list() == pytest.approx([0.8, 0.2], abs=0.03)
+            assert found.table["total"].to_list() == pytest.approx([0.8, 0.2], abs=0.1)
         told = CliRunner().invoke(app, ["sensitivity", str(out)])
         assert "0 left out for failed runs" in told.output
