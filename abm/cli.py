@@ -9,10 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from abm.cli_architectures import register as register_architectures
-from abm.cli_contagion import register as register_contagion
-from abm.cli_many import INTERRUPTED, register
-from abm.cli_market import register as register_market
+from abm import (
+    cli_architectures,
+    cli_contagion,
+    cli_many,
+    cli_market,
+    cli_questions,
+    cli_studies,
+)
+from abm.cli_many import INTERRUPTED
 from abm.errors import AbmError
 
 if TYPE_CHECKING:
@@ -243,10 +248,15 @@ def _replay_command(path: Path, overrides: list[str] | None, seed: int, second: 
     return f"to replay the breach at second {second}: {command}"
 
 
-register(app)
-register_architectures(app)
-register_contagion(app)
-register_market(app)
+for commands in (
+    cli_architectures,
+    cli_contagion,
+    cli_many,
+    cli_market,
+    cli_questions,
+    cli_studies,
+):
+    commands.register(app)
 
 
 def main() -> None:

@@ -1,118 +1,23 @@
-"""The commands on more than one run, or on one that was run: compare, plan, sweep, why ..."""
+"""The commands on a pair of runs, or on one that was run: compare, verify, why."""
 
 from __future__ import annotations
 
 import sys
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from abm.cli_progress import show_progress
 
-    from abm.sweeps.execution import StudyProgress
-    from abm.sweeps.plan import Plan
-
-StudyPath = Annotated[Path, typer.Argument(help="A study file (TOML).", show_default=False)]
-StudyFolder = Annotated[
-    Path | None, typer.Option("--out", help="Folder of the dataset; results/<study> if not given.")
-]
+ScenarioPath = Annotated[Path, typer.Argument(help="A scenario file (TOML).", show_default=False)]
+RunFolder = Annotated[Path, typer.Argument(help="Folder of a run.", show_default=False)]
 # What a shell reports for a command ended by Ctrl-C: 128 and the number of the signal.
 INTERRUPTED = 130
-# A line of progress at least this often where the output is no terminal.
-LINE_EVERY = 0.1
-
-
-def _plan(path: Path) -> Plan:
-    from abm.sweeps import load_study, plan_study
-
-    return plan_study(load_study(path))
-
-
-def _folder(plan: Plan, out: Path | None) -> Path:
-    return out if out is not None else Path("results") / plan.study.name
-
-
-def plan(study: StudyPath, out: StudyFolder = None) -> None:
-    """Check a study; say its runs, what is there, and from one run how long it takes."""
-    import tempfile
-    import time
-
-    from abm.sweeps import run_study
-    from abm.sweeps.dataset import SHARDS, STUDY, failed_ids, finished_ids
-    from abm.units import format_duration
-
-    planned = _plan(study)
-    folder = _folder(planned, out)
-    there = finished_ids(folder) | failed_ids(folder) if (folder / STUDY).is_file() else set()
-    left = [run for run in planned.runs() if run.run_id not in there]
-    typer.echo(
-        f"{planned.study.name}: {len(planned.points)} points, {planned.study.replicates} "
-        f"replicates, {planned.run_count} runs, {len(left)} of them to run into {folder}"
-    )
-    if not left:
-        return
-    with tempfile.TemporaryDirectory() as aside:
-        one = type(planned)(
-            planned.study.model_copy(update={"replicates": 1}),
-            planned.base,
-            planned.points[:1],
-            planned.scenarios[:1],
-        )
-        start = time.perf_counter()
-        run_study(one, aside)
-        seconds = time.perf_counter() - start
-        files = [path for path in Path(aside).rglob("*.parquet") if SHARDS not in path.parts]
-        size = sum(path.stat().st_size for path in files)
-    typer.echo(
-        f"one run took {seconds:.1f} s and {size / 1e6:.2f} MB: on one worker about "
-        f"{format_duration(seconds * len(left))} and at most {size * len(left) / 1e6:,.0f} MB"
-    )
-
-
-def sweep(
-    study: StudyPath,
-    workers: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 1,
-    out: StudyFolder = None,
-) -> None:
-    """Run what a study has not run yet; gather one Parquet row for each run."""
-    from abm.sweeps import run_study
-    from abm.sweeps.dataset import FAILED, RUNS
-
-    planned = _plan(study)
-    folder = _folder(planned, out)
-    with _progress(planned.study.name, planned.run_count) as progress:
-        try:
-            status = run_study(planned, folder, workers=workers, progress=progress)
-        except KeyboardInterrupt:
-            typer.echo(f"interrupted; run it again to go on: {folder}", err=True)
-            sys.exit(INTERRUPTED)
-    typer.echo(f"{status.finished} runs in {folder / RUNS}")
-    if status.left:
-        typer.echo(f"{status.left} runs are missing; run it again", err=True)
-    if status.failed:
-        typer.echo(f"{status.failed} runs failed; why stands in {folder / FAILED}", err=True)
-    if status.failed or status.left:
-        raise typer.Exit(1)
-
-
-def status(
-    folder: Annotated[Path, typer.Argument(help="Folder of a study.", show_default=False)],
-) -> None:
-    """Say how far a study has come; it may be running in another shell."""
-    from abm.sweeps import study_status
-
-    found = study_status(folder)
-    typer.echo(
-        f"{found.name}: {found.finished} of {found.planned} runs finished, "
-        f"{found.failed} failed, {found.left} left"
-    )
 
 
 def verify(
-    run: Annotated[Path, typer.Argument(help="Folder of a run.", show_default=False)],
+    run: RunFolder,
 ) -> None:
     """Run a run again and compare every table; name the first difference."""
     from abm.studies.verify import first_difference
@@ -126,7 +31,7 @@ def verify(
 
 
 def compare(
-    scenario: Annotated[Path, typer.Argument(help="A scenario file (TOML).", show_default=False)],
+    scenario: ScenarioPath,
     without: Annotated[
         list[str] | None,
         typer.Option(help="A shock to leave out, or all of them: shocks. May be repeated."),
@@ -154,7 +59,7 @@ def compare(
     from abm.studies.compare import compare as run_comparison
 
     loaded = load_scenario(scenario, tuple(set_ or ()))
-    with _progress(loaded.name, 2 * replicates) as progress:
+    with show_progress(loaded.name, 2 * replicates) as progress:
         found = run_comparison(
             loaded,
             without=tuple(without or ()),
@@ -178,7 +83,7 @@ def compare(
 
 
 def why(
-    run: Annotated[Path, typer.Argument(help="Folder of a run.", show_default=False)],
+    run: RunFolder,
     account: Annotated[
         int | None, typer.Argument(help="Number of an account; the largest loser if not given.")
     ] = None,
@@ -204,46 +109,7 @@ def why(
             )
 
 
-@contextmanager
-def _progress(name: str, runs: int) -> Iterator[StudyProgress]:
-    """Show a bar on a terminal, and a line for every tenth of the runs anywhere else."""
-    if not sys.stderr.isatty():
-        shown = 0.0
-
-        def line(finished: int, failed: int, runs: int) -> None:
-            nonlocal shown
-            share = (finished + failed) / runs
-            if share >= shown + LINE_EVERY or share >= 1:
-                shown = share
-                typer.echo(f"{finished + failed} of {runs} runs, {failed} failed", err=True)
-
-        yield line
-        return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[failed]} failed, left"),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    ) as bar:
-        task = bar.add_task(name, total=runs, failed=0)
-        yield lambda finished, failed, _: bar.update(
-            task, completed=finished + failed, failed=failed
-        )
-
-
 def register(app: typer.Typer) -> None:
     """Add these commands to the command line."""
-    for command in (compare, plan, sweep, status, verify, why):
+    for command in (compare, verify, why):
         app.command()(command)

@@ -158,6 +158,57 @@ def bootstrap_estimate(
     return Estimate(value, float(found.low), float(found.high), confidence, sample.size)
 
 
+def studentised_estimate(
+    sample: NDArray[np.float64],
+    statistic: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    error: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    *,
+    confidence: float,
+    resamples: int,
+    seed: int,
+) -> Estimate:
+    """Estimate a statistic with an interval in units of its own standard error (bootstrap-t).
+
+    Parameters
+    ----------
+    sample, statistic, confidence, resamples, seed
+        As for `bootstrap_estimate`.
+    error : callable
+        Standard error of the statistic, of the last axis.
+
+    References
+    ----------
+    Efron, Tibshirani (1993), "An Introduction to the Bootstrap", section 12.5.
+    """
+    check_inside("confidence", confidence)
+    check_count("resamples", resamples, least=1)
+    check_count("seed", seed, least=0)
+    if (known := _without_spread(sample, confidence)) is not None:
+        return known
+    value, scale = float(statistic(sample)), float(error(sample))
+    rng = Streams(seed).get("studentised")
+    strays = []
+    for start in range(0, resamples, batch := max(VALUES_AT_ONCE // sample.size, 1)):
+        places = rng.integers(sample.size, size=(min(batch, resamples - start), sample.size))
+        drawn = sample[places]
+        errors = error(drawn)
+        # A resample without spread strays without bound: it is one without an end.
+        strays.append(
+            np.divide(
+                statistic(drawn) - value,
+                errors,
+                out=np.full(errors.shape, -np.inf),
+                where=errors > 0,
+            )
+        )
+    # Order statistics: between infinite ones there is nothing to interpolate.
+    shares = [(1 - confidence) / 2, (1 + confidence) / 2]
+    low, high = np.quantile(np.concatenate(strays), shares, method="inverted_cdf").tolist()
+    ends = (value - high * scale, value - low * scale)
+    bounded = [end if np.isfinite(end) and scale > 0 else None for end in ends]
+    return Estimate(value, bounded[0], bounded[1], confidence, sample.size)
+
+
 def _without_spread(sample: NDArray[np.float64], confidence: float) -> Estimate | None:
     """Return the estimate of one run or of equal ones, for any measure that lies among the runs."""
     value = float(sample[0])

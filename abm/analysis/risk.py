@@ -20,6 +20,7 @@ from abm.analysis.estimates import (
     checked_truths,
     event_probability,
     mean_estimate,
+    studentised_estimate,
 )
 
 if TYPE_CHECKING:
@@ -132,14 +133,12 @@ def expected_shortfall(
     losses: ArrayLike,
     level: float,
     *,
+    interval: Literal["bootstrap", "studentised"] = "bootstrap",
     confidence: float = 0.95,
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Estimate:
     """Mean of the worst ``1 - level`` of the runs, a run on the edge counted for its part.
-
-    The bootstrap interval knows no run worse than the worst one seen. For lognormal losses at 95 %
-    it holds the truth about 77 % of the time with five runs beyond the level, 86 % with twenty.
 
     Parameters
     ----------
@@ -147,6 +146,12 @@ def expected_shortfall(
         Finite; a loss is above 0, a gain below.
     level : float
         Between 0 and 1, such as 0.975.
+    interval : {"bootstrap", "studentised"}
+        ``bootstrap`` takes the centiles of resampled runs; it knows no run worse than the worst one
+        seen, and for lognormal losses at 95 % holds the truth about 77 % of the time with five runs
+        beyond the level, 86 % with twenty. ``studentised`` measures how far resampled runs stray in
+        units of their own standard error, which widens it upwards: about 90 % with five runs as
+        with twenty. Its ends are None where no run is beyond the level's own.
     confidence, resamples, seed
         As for `value_at_risk`.
 
@@ -173,6 +178,18 @@ def expected_shortfall(
         beyond = np.maximum(losses - quantile[..., np.newaxis], 0.0).mean(axis=-1)
         return np.asarray(quantile + beyond / (1 - level))
 
+    if interval not in ("bootstrap", "studentised"):
+        raise ValueError(f"interval is {interval!r}; it must be 'bootstrap' or 'studentised'")
+    if interval == "studentised":
+
+        def error(losses: NDArray[np.float64]) -> NDArray[np.float64]:
+            # Of the influence of each run: max(loss, quantile) is what the mean is taken of.
+            beyond = np.maximum(losses, _quantile(losses, level)[..., np.newaxis])
+            return np.asarray(beyond.std(axis=-1, ddof=1) / (1 - level) / losses.shape[-1] ** 0.5)
+
+        return studentised_estimate(
+            sample, statistic, error, confidence=confidence, resamples=resamples, seed=seed
+        )
     return bootstrap_estimate(
         sample, statistic, confidence=confidence, resamples=resamples, seed=seed
     )

@@ -6,6 +6,7 @@ import json
 import platform
 import sys
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -73,15 +74,24 @@ class Manifest:
             raise ValueError(f"not a manifest of format {FORMAT}: {error}") from error
 
 
+def installed_versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that a result may depend on."""
+    return dict(_versions())
+
+
+@cache
+def _versions() -> tuple[tuple[str, str], ...]:
+    python = ".".join(str(part) for part in sys.version_info[:3])
+    return (*((name, version(name)) for name in PACKAGES), ("python", python))
+
+
 def make_manifest(scenario: Scenario, tables: dict[str, dict[str, Any]]) -> Manifest:
     """Return the manifest of a run that has just ended."""
-    versions = {name: version(name) for name in PACKAGES}
-    versions["python"] = ".".join(str(part) for part in sys.version_info[:3])
     return Manifest(
         run_id=run_id(scenario),
         fingerprint=fingerprint(scenario),
         scenario=json.loads(canonical_json(scenario)),
-        versions=versions,
+        versions=installed_versions(),
         platform=f"{platform.system()} {platform.machine()}",
         tables=tables,
     )

@@ -1,6 +1,6 @@
 """Many runs: studies, designs, execution on local workers, and the dataset they leave."""
 
-from abm.sweeps.dataset import StudyStatus, read_runs, study_status
+from abm.sweeps.dataset import StudyStatus, plan_of, read_failures, read_runs, study_status
 from abm.sweeps.design import design_points
 from abm.sweeps.execution import run_study
 from abm.sweeps.plan import Plan, plan_study
@@ -12,7 +12,9 @@ __all__ = [
     "StudyStatus",
     "design_points",
     "load_study",
+    "plan_of",
     "plan_study",
+    "read_failures",
     "read_runs",
     "run_study",
     "study_status",

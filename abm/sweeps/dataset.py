@@ -1,330 +1,355 @@
-"""The dataset of a study: one shard for every finished run, then few large files.
+"""The dataset of a study: what workers wrote, then few large files.
 
 ::
 
-    <folder>/study.json            what the folder belongs to
-    <folder>/shards/<run id>/      tables of one run, until they are compacted
-    <folder>/failed/<run id>.json  error, seed and factors of a run that failed
-    <folder>/runs.parquet          one row for each run, with its factors
-    <folder>/<table>.parquet       the kept tables of all runs, with a column `run_id`
+    <place>/study.json                what the place belongs to, and which files are gathered
+    <place>/finished.jsonl            the log: a line for each batch that a worker wrote
+    <place>/shards/                   files of batches, until they are gathered
+    <place>/runs.parquet              one row for each run, with its factors
+    <place>/failures.parquet          one row for each run that failed: seed, error, scenario
+    <place>/<table>/00000.parquet ... the kept tables of all runs, with a column `run_id`
 
-Everything is written aside and renamed, so what stands there is whole; a killed study goes on where
-it stood, and ends with the same bytes as one that was not.
+The place is a folder or a URL. A killed study goes on where it stood, and ends with the same bytes
+as one that was not.
 """
 
 from __future__ import annotations
 
-import itertools
 import json
-import shutil
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import polars as pl
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from abm.errors import ResultsError
-from abm.recording.files import write_text
-from abm.recording.tables import arrow_table
+from abm.scenario import parse_scenario
+from abm.sweeps.batches import FAILURES, RUNS, STUDY, Job, Record
+from abm.sweeps.plan import Plan, plan_study
+from abm.sweeps.store import LocalStore, Store, open_store
+from abm.sweeps.study import Study
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
-    from abm.recording.recorder import Recorder
-    from abm.sweeps.plan import Plan, PlannedRun
-    from abm.sweeps.study import Value
+    from abm.sweeps.plan import RunIds
 
-STUDY = "study.json"
-SHARDS = "shards"
-FAILED = "failed"
-RUNS = "runs.parquet"
-PAIR = "without_shocks"
-ROWS_IN_GROUP = 100_000
+LOG = "finished.jsonl"
+GATHERING = "gathering"
+READY = f"{GATHERING}/ready.json"
 
-PLACE = {
-    "run_id": (pa.string(), "name of the run"),
-    "point": (pa.int64(), "number of its point in the design"),
-    "replicate": (pa.int64(), "number of the run at its point"),
-}
-
-Table = Any  # pyarrow ships no types
+Note = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class StudyStatus:
-    """How far a study has come."""
+    """How far a study has come.
+
+    Attributes
+    ----------
+    planned, finished, failed : int
+        Runs.
+    spared : int
+        Runs that the study's rule of stopping made needless.
+    seconds_per_run : float or None
+        On one worker, of what is not gathered yet; None where nothing is.
+    """
 
     name: str
     question: str
     planned: int
     finished: int
     failed: int
+    spared: int = 0
+    seconds_per_run: float | None = None
 
     @property
     def left(self) -> int:
         """Runs that have not ended."""
-        return self.planned - self.finished - self.failed
+        return self.planned - self.finished - self.failed - self.spared
 
 
-def open_dataset(folder: Path, plan: Plan) -> None:
-    """Make a study's folder, or check that the one there belongs to it.
+@dataclass(frozen=True, eq=False)
+class Shard:
+    """One batch in the log."""
 
-    Raises
-    ------
-    ResultsError
-        If the folder holds something else, or another study's runs.
-    """
-    if folder.exists() and not folder.is_dir():
-        raise ResultsError(folder, "the results of a study need a folder; this is a file")
-    note = folder / STUDY
-    if note.is_file():
-        held = _read_note(folder)
-        if held["identity"] != plan.identity:
-            raise ResultsError(
-                folder,
-                f"it holds runs of another study or base scenario ({held['name']}); "
-                "choose another folder",
-            )
-    elif folder.is_dir() and any(folder.iterdir()):
-        raise ResultsError(folder, "it is not empty and holds no study; choose another folder")
-    for part in (folder / SHARDS, folder / FAILED):
-        part.mkdir(parents=True, exist_ok=True)
-    names = [run.run_id for run in plan.runs()]
-    strangers = gathered_ids(folder) - set(names)
-    if strangers:
-        raise ResultsError(
-            folder,
-            f"it holds {len(strangers)} runs that the study no longer plans, with fewer levels or "
-            "replicates than before; choose another folder",
+    batch: str
+    finished: RunIds
+    failed: RunIds
+    outcomes: tuple[float | None, ...]
+    files: dict[str, str]
+    seconds: float
+
+
+@dataclass(eq=False)
+class Held:
+    """The runs that stand in a dataset, gathered or not."""
+
+    gathered: RunIds
+    gathered_failed: RunIds
+    shards: dict[str, Shard]
+
+    @property
+    def finished(self) -> RunIds:
+        """Names of all runs that ended well."""
+        return _joined([self.gathered, *(shard.finished for shard in self.shards.values())])
+
+    @property
+    def failed(self) -> RunIds:
+        """Names of all runs that failed, and did not end well when they were run again."""
+        failed = _joined([self.gathered_failed, *(s.failed for s in self.shards.values())])
+        return np.setdiff1d(failed, self.finished)
+
+    def add(self, record: Record) -> None:
+        """Take a batch that was written."""
+        self.shards[record.batch] = Shard(
+            record.batch,
+            as_numbers(record.finished),
+            as_numbers(record.failed),
+            tuple(record.outcomes),
+            record.files,
+            record.seconds,
         )
-    text = {
-        "name": plan.study.name,
-        "question": plan.study.question,
-        "identity": plan.identity,
-        "runs": names,
-        "study": plan.study.model_dump(mode="json"),
-    }
-    write_text(note, json.dumps(text, indent=2, sort_keys=True) + "\n")
 
 
-def _read_note(folder: Path) -> dict[str, Any]:
-    try:
-        note = json.loads((folder / STUDY).read_text(encoding="utf-8"))
-        return {key: note[key] for key in ("name", "question", "identity", "runs")}
-    except FileNotFoundError as error:
-        raise ResultsError(
-            folder, f"there is no {STUDY}; is this the folder of a study?"
-        ) from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ResultsError(
-            folder, f"{STUDY} cannot be read ({error}); run the study anew"
-        ) from error
+def _joined(parts: list[RunIds]) -> RunIds:
+    return np.unique(np.concatenate(parts))
 
 
-def gathered_ids(folder: Path) -> set[str]:
-    """Return the names of the runs that are compacted."""
-    if not (folder / RUNS).is_file():
-        return set()
-    return set(pl.read_parquet(folder / RUNS, columns=["run_id"])["run_id"].to_list())
+def as_numbers(names: Iterable[str]) -> RunIds:
+    """Return names of runs as numbers: eight bytes each."""
+    return np.array([int(name, 16) for name in names], dtype=np.uint64)
 
 
-def finished_ids(folder: Path) -> set[str]:
-    """Return the names of the runs that stand in the dataset, compacted or not."""
-    shards = {path.name for path in (folder / SHARDS).glob("*") if not path.name.startswith(".")}
-    return shards | gathered_ids(folder)
-
-
-def failed_ids(folder: Path) -> set[str]:
-    """Return the names of the runs that failed."""
-    return {path.stem for path in (folder / FAILED).glob("*.json")}
-
-
-def write_shard(
-    folder: Path, planned: PlannedRun, tables: tuple[str, ...], recorders: dict[str, Recorder]
-) -> None:
-    """Write the tables of one run, and of its counterfactual, so that they appear at once."""
-    shards = folder / SHARDS
-    aside = Path(tempfile.mkdtemp(prefix=".writing-", dir=shards))
-    try:
-        for prefix, recorder in recorders.items():
-            # Of the counterfactual the outcomes are kept alone.
-            for name in ("runs", *(() if prefix else tables)):
-                table = arrow_table(name, recorder.rows[name])
-                pq.write_table(table, aside / f"{prefix}{name}.parquet", compression="zstd")
-        aside.chmod(0o755)
-        aside.rename(shards / planned.run_id)
-    except OSError:
-        # Another worker was first with the same run; its tables are the same.
-        if not (shards / planned.run_id).is_dir():
-            raise
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-
-
-def write_failure(folder: Path, planned: PlannedRun, error: str) -> None:
-    """Note why a run failed, with all that is needed to run it again."""
-    note = {
-        "run_id": planned.run_id,
-        "point": planned.point,
-        "replicate": planned.replicate,
-        "seed": planned.scenario.seed,
-        "factors": planned.factors,
-        "error": error,
-        "scenario": planned.scenario.model_dump(mode="json"),
-    }
-    text = json.dumps(note, indent=2, sort_keys=True) + "\n"
-    write_text(folder / FAILED / f"{planned.run_id}.json", text)
-
-
-def compact(folder: Path, plan: Plan) -> None:
-    """Gather all shards into few large files, ordered by point and replicate."""
-    shards = folder / SHARDS
-    if not any(shards.iterdir()):
-        return
-    finished = finished_ids(folder)
-    order = [run for run in plan.runs() if run.run_id in finished]
-    if not order:
-        return
-    order.sort(key=lambda run: (run.point, run.replicate))
-    for name in plan.study.tables:
-        _gather(folder, name, [run.run_id for run in order])
-    old: Table = pq.read_table(folder / RUNS) if (folder / RUNS).is_file() else None
-    places = _places(old) if old is not None else {}
-
-    def outcome(run: PlannedRun) -> Table:
-        if run.run_id in places:
-            return _held_outcome(old.slice(places[run.run_id], 1))
-        return _outcome(folder, run, plan)
-
-    rows = (_run_row(run, plan, outcome(run)) for run in order)
-    first = next(rows)
-    _write_aside(folder / RUNS, first.schema, itertools.chain([first], rows))
-    for run in order:
-        shutil.rmtree(shards / run.run_id, ignore_errors=True)
-
-
-def _places(runs: Table) -> dict[str, int]:
-    """Return the row of every run that is gathered already."""
-    return {name: row for row, name in enumerate(runs["run_id"].to_pylist())}
-
-
-def _outcome(folder: Path, run: PlannedRun, plan: Plan) -> Table:
-    """Return the outcome of a run from its shard and, beside each column, its pair's."""
-    shard = folder / SHARDS / run.run_id
-    outcome = _plain_text(pq.read_table(shard / "runs.parquet"))
-    if plan.study.counterfactual:
-        pair = _plain_text(pq.read_table(shard / f"{PAIR}.runs.parquet"))
-        for field, column in zip(pair.schema, pair.columns, strict=True):
-            outcome = outcome.append_column(field.with_name(f"{PAIR}.{field.name}"), column)
-    return outcome
-
-
-def _held_outcome(row: Table) -> Table:
-    """Return the outcome from a gathered row: what stands behind its place and factors."""
-    names = [name for name in row.column_names if name not in PLACE]
-    return row.select([name for name in names if not name.startswith("factor ")])
-
-
-def _run_row(run: PlannedRun, plan: Plan, outcome: Table) -> Table:
-    """Return a run's row: its place, its factors, its outcome."""
-    fields = [
-        pa.field(name, kind, metadata={"unit": "", "meaning": meaning})
-        for name, (kind, meaning) in PLACE.items()
-    ]
-    values: list[Any] = [run.run_id, run.point, run.replicate]
-    for name, value in run.factors.items():
-        kind = _factor_type([point[name] for point in plan.points])
-        meaning = {"unit": "", "meaning": "the scenario's key of this name"}
-        fields.append(pa.field(f"factor {name}", kind, metadata=meaning))
-        values.append(str(value) if kind == pa.string() else value)
-    arrays = [pa.array([value], field.type) for value, field in zip(values, fields, strict=True)]
-    for field, column in zip(outcome.schema, outcome.columns, strict=True):
-        fields.append(field)
-        arrays.append(column.combine_chunks())
-    return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
-
-
-def _factor_type(values: list[Value]) -> Any:  # noqa: ANN401 - pyarrow ships no types
-    """Return the one Arrow type that holds all values of a factor."""
-    if all(isinstance(value, bool) for value in values):
-        return pa.bool_()
-    if any(isinstance(value, str | bool) for value in values):
-        return pa.string()
-    return pa.int64() if all(isinstance(value, int) for value in values) else pa.float64()
-
-
-def _gather(folder: Path, name: str, order: Iterable[str]) -> None:
-    """Write one table of all runs into one file, run by run, so that memory stays flat."""
-    target = folder / f"{name}.parquet"
-
-    def parts() -> Iterable[Table]:
-        for identifier in order:
-            shard = folder / SHARDS / identifier / f"{name}.parquet"
-            if shard.is_file():
-                table = pq.read_table(shard)
-                column = pa.array([identifier] * table.num_rows, pa.string())
-                yield _plain_text(table.add_column(0, "run_id", column))
-            elif target.is_file():
-                yield pq.read_table(target, filters=[("run_id", "=", identifier)])
-
-    pieces = iter(parts())
-    first = next(pieces)
-    _write_aside(target, first.schema, itertools.chain([first], pieces))
-
-
-def _plain_text(table: Table) -> Table:
-    """Return a table whose text is no dictionary, since those of two runs differ."""
-    fields = [
-        pa.field(field.name, pa.large_string(), metadata=field.metadata)
-        if pa.types.is_dictionary(field.type) or pa.types.is_string(field.type)
-        else field
-        for field in table.schema
-    ]
-    return table.cast(pa.schema(fields))
-
-
-def _write_aside(target: Path, schema: Any, tables: Iterable[Table]) -> None:  # noqa: ANN401
-    aside = target.with_name(f".writing-{target.name}")
-    with pq.ParquetWriter(aside, schema, compression="zstd") as writer:
-        for table in tables:
-            writer.write_table(table, row_group_size=ROWS_IN_GROUP)
-    aside.replace(target)
-
-
-def study_status(folder: str | Path) -> StudyStatus:
-    """Return how far the study in a folder has come; another process may be running it.
-
-    Raises
-    ------
-    ResultsError
-        If the folder holds no study.
-    """
-    place = Path(folder)
-    note = _read_note(place)
-    planned = set(note["runs"])
-    finished = finished_ids(place) & planned
-    return StudyStatus(
-        name=note["name"],
-        question=note["question"],
-        planned=len(planned),
-        finished=len(finished),
-        failed=len((failed_ids(place) & planned) - finished),
+def job_of(plan: Plan, store: Store) -> Job:
+    """Return what all batches of a plan have in common."""
+    study = plan.study
+    place = str(store.folder) if isinstance(store, LocalStore) else store.place
+    return Job(
+        place,
+        plan.identity,
+        plan.versions,
+        plan.data,
+        plan.paths,
+        study.tables,
+        study.table_seconds,
+        study.counterfactual,
+        study.time_limit_seconds,
+        study.stopping,
     )
 
 
-def read_runs(folder: str | Path) -> pl.DataFrame:
+def open_dataset(store: Store, plan: Plan) -> Held:
+    """Make a study's place, or check that the one there belongs to it; return what it holds.
+
+    Raises
+    ------
+    ResultsError
+        If the place holds something else, another study's runs, or runs of other versions.
+    """
+    gathered: Note = {"files": {}, "spared": 0}
+    if store.size(STUDY) is not None:
+        settle(store)
+        held = read_note(store)
+        _check_same(store, held, plan)
+        gathered = held["gathered"]
+    elif store.names():
+        raise ResultsError(store.place, "it is not empty and holds no study; choose another folder")
+    found = read_held(store, gathered)
+    strangers = np.setdiff1d(_joined([found.gathered, found.gathered_failed]), plan.ids)
+    if strangers.size:
+        raise ResultsError(
+            store.place,
+            f"it holds {strangers.size} runs that the study no longer plans, with fewer levels or "
+            "replicates than before; choose another folder",
+        )
+    write_note(store, plan, gathered)
+    return found
+
+
+def _check_same(store: Store, held: Note, plan: Plan) -> None:
+    if held["identity"] != plan.identity:
+        raise ResultsError(
+            store.place,
+            f"it holds runs of another study or base scenario ({held['name']}); "
+            "choose another folder",
+        )
+    there, here = held["versions"], plan.versions
+    other = [name for name in sorted({*there, *here}) if there.get(name) != here.get(name)]
+    if other:
+        differ = ", ".join(f"{name} {there.get(name)}, here {here.get(name)}" for name in other)
+        raise ResultsError(
+            store.place,
+            f"its runs were made with other versions ({differ}); results of two versions are not "
+            "mixed: install those, or choose another folder",
+        )
+
+
+def write_note(store: Store, plan: Plan, gathered: Note) -> None:
+    """Say what the place belongs to, and which files are gathered there."""
+    note = {
+        "name": plan.study.name,
+        "question": plan.study.question,
+        "identity": plan.identity,
+        "versions": plan.versions,
+        "planned": plan.run_count,
+        "study": plan.study.model_dump(mode="json"),
+        "base": plan.data,
+        "gathered": gathered,
+    }
+    store.write(STUDY, (json.dumps(note, indent=2, sort_keys=True) + "\n").encode())
+
+
+def read_note(store: Store) -> Note:
+    """Return what a place says of itself.
+
+    Raises
+    ------
+    ResultsError
+        If there is no study, or its note is damaged.
+    """
+    keys = ("name", "question", "identity", "versions", "planned", "study", "base", "gathered")
+    try:
+        note = json.loads(store.read(STUDY))
+        return {key: note[key] for key in keys}
+    except FileNotFoundError as error:
+        reason = f"there is no {STUDY}; is this the folder of a study?"
+        raise ResultsError(store.place, reason) from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        reason = f"{STUDY} cannot be read ({error}); run the study anew"
+        raise ResultsError(store.place, reason) from error
+
+
+def planned_runs(place: str | Path) -> int:
+    """Return how many runs the study at a place plans; 0 where there is none."""
+    store = open_store(place)
+    return int(read_note(store)["planned"]) if store.size(STUDY) is not None else 0
+
+
+def plan_of(place: str | Path) -> Plan:
+    """Return the plan of the study that stands at a place, from its own note."""
+    note = read_note(open_store(place))
+    study = Study.model_validate_json(json.dumps(note["study"]))
+    return plan_study(study, parse_scenario(note["base"], f"{place}, base scenario"))
+
+
+def settle(store: Store) -> None:
+    """Finish a gathering that was killed after all was written, or forget one that was not."""
+    if store.size(READY) is not None:
+        install(store, json.loads(store.read(READY)))
+    elif store.names(GATHERING):
+        store.remove(GATHERING)
+
+
+def install(store: Store, gathered: Note) -> None:
+    """Put gathered files in their place; each step may be done again after a kill."""
+    note = read_note(store)
+    for name in gathered["files"]:
+        store.move(f"{GATHERING}/{name}", name)
+    for name in set(note["gathered"]["files"]) - set(gathered["files"]):
+        store.remove(name)
+    store.write(
+        STUDY,
+        (json.dumps({**note, "gathered": gathered}, indent=2, sort_keys=True) + "\n").encode(),
+    )
+    for leftover in ("shards", LOG, f"{LOG}.d", GATHERING):
+        store.remove(leftover)
+
+
+def read_held(store: Store, gathered: Note) -> Held:
+    """Return the runs that a place holds.
+
+    Raises
+    ------
+    ResultsError
+        If a gathered file is not as it was written.
+    """
+    for name, size in gathered["files"].items():
+        if (there := store.size(name)) != size:
+            reason = f"{name} is damaged: it has {there or 0:,} bytes instead of {size:,}"
+            raise ResultsError(store.place, f"{reason}; bring it back, or run the study anew")
+    held = Held(_gathered_ids(store, gathered, RUNS), _gathered_ids(store, gathered, FAILURES), {})
+    for line in store.lines(LOG):
+        record = Record.from_line(line)
+        if record is not None:
+            held.add(record)
+        elif (dropped := _dropped(line)) is not None:
+            held.shards.pop(dropped, None)
+    return held
+
+
+def note_dropped(store: Store, batch: str) -> None:
+    """Note that a batch's files are damaged, so that its runs are run again."""
+    store.append(LOG, json.dumps({"dropped": batch}).encode())
+
+
+def _dropped(line: bytes) -> str | None:
+    try:
+        return str(json.loads(line)["dropped"])
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _gathered_ids(store: Store, gathered: Note, table: str) -> RunIds:
+    if f"{table}.parquet" not in gathered["files"]:
+        return np.array([], dtype=np.uint64)
+    with store.input(f"{table}.parquet") as file:
+        return as_numbers(pq.read_table(file, columns=["run_id"])["run_id"].to_pylist())
+
+
+def study_status(place: str | Path) -> StudyStatus:
+    """Return how far the study at a place has come; another process may be running it.
+
+    Raises
+    ------
+    ResultsError
+        If there is no study.
+    """
+    store = open_store(place)
+    note = read_note(store)
+    held = read_held(store, note["gathered"])
+    shards = held.shards.values()
+    ended = sum(len(shard.finished) + len(shard.failed) for shard in shards)
+    return StudyStatus(
+        name=note["name"],
+        question=note["question"],
+        planned=note["planned"],
+        finished=len(held.finished),
+        failed=len(held.failed),
+        spared=note["gathered"]["spared"],
+        seconds_per_run=sum(shard.seconds for shard in shards) / ended if ended else None,
+    )
+
+
+def read_runs(place: str | Path) -> pl.DataFrame:
     """Return one row for each finished run of a study: its factors, then its outcomes.
 
     Raises
     ------
     ResultsError
-        If the folder holds no study, or none of its runs has been gathered yet.
+        If the place holds no study, or none of its runs has been gathered yet.
     """
-    place = Path(folder)
-    _read_note(place)
-    if not (place / RUNS).is_file():
+    return _read(place, RUNS)
+
+
+def read_failures(place: str | Path) -> pl.DataFrame | None:
+    """Return one row for each failed run: factors, seed, error, scenario; None if no run did.
+
+    Raises
+    ------
+    ResultsError
+        If the place holds no study.
+    """
+    store = open_store(place)
+    return _read(place, FAILURES) if store.size(f"{FAILURES}.parquet") is not None else None
+
+
+def _read(place: str | Path, table: str) -> pl.DataFrame:
+    store = open_store(place)
+    read_note(store)
+    if store.size(f"{table}.parquet") is None:
         raise ResultsError(place, "no run is gathered yet; run the study to its end")
-    return pl.read_parquet(place / RUNS)
+    with store.input(f"{table}.parquet") as file:
+        return pl.read_parquet(file.read())

@@ -1,64 +1,93 @@
-"""Runs a study on local worker processes; a killed worker's runs are run again."""
+"""Runs a study on local workers or on a cluster: what is there stays, what is lost is run again."""
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import signal
-import time
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
 
-from abm.simulation.run import Progress, simulate
-from abm.sweeps.dataset import (
-    PAIR,
-    compact,
-    failed_ids,
-    finished_ids,
-    open_dataset,
-    study_status,
-    write_failure,
-    write_shard,
-)
+import numpy as np
+
+from abm.errors import ResultsError
+from abm.sweeps.batches import Batch, Order
+from abm.sweeps.dataset import LOG, Held, job_of, open_dataset, read_note, study_status
+from abm.sweeps.gathering import Holder, drop_damaged, gather
+from abm.sweeps.local import LocalWorkers
+from abm.sweeps.stopping import Stops
+from abm.sweeps.store import LocalStore, open_store
+
+try:
+    import fcntl
+except ImportError:  # not on Windows
+    fcntl = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
+    from pathlib import Path
 
+    from abm.sweeps.batches import Job, Record
     from abm.sweeps.dataset import StudyStatus
-    from abm.sweeps.plan import Plan, PlannedRun
+    from abm.sweeps.plan import Plan, PlannedRun, RunIds
+    from abm.sweeps.store import Store
 
 StudyProgress = Callable[[int, int, int], None]
-"""Told of finished, failed and planned runs after every run."""
+"""Told of finished, failed and planned runs after every batch."""
 
-# A run during which this many workers died is given up.
-DEATHS = 3
-# Runs handed to the pool at once, for each worker: enough to keep it busy, few to hold in memory.
-AHEAD = 4
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-
-
-@dataclass(frozen=True, eq=False)
-class _Task:
-    """One run and where it goes, as it is sent to a worker."""
-
-    planned: PlannedRun
-    folder: Path
-    tables: tuple[str, ...]
-    counterfactual: bool
-    time_limit_seconds: float | None
+# A batch is to take this long: then neither sending nor writing it matters.
+BATCH_SECONDS = 1.0
+MOST_IN_BATCH = 500
+# A file that is damaged time and again is no accident.
+ATTEMPTS = 3
 
 
-class _TooLongError(Exception):
-    """A run took longer than its study allows."""
+class Workers(Protocol):
+    """What runs batches, wherever it does."""
+
+    def run(self, supply: Supply) -> Generator[Record]:
+        """Run batches until there are none, and yield the record of each."""
+
+
+class Supply:
+    """Hands out runs in batches of about a second, as long as the last ones took.
+
+    Parameters
+    ----------
+    job : Job
+    runs : iterator of PlannedRun
+        Those to run.
+    """
+
+    def __init__(self, job: Job, runs: Iterator[PlannedRun]) -> None:
+        self.job = job
+        self.runs = runs
+        self.size = 1
+
+    def next(self) -> Batch | None:
+        """Return the next batch, None where there is none."""
+        orders = []
+        for run in self.runs:
+            orders.append(Order.of(run))
+            if len(orders) == self.size:
+                break
+        return Batch(self.job, tuple(orders)) if orders else None
+
+    def learn(self, record: Record) -> None:
+        """Take what a batch took; sizes grow by steps, since the first run of a worker is slow."""
+        runs = len(record.finished) + len(record.failed)
+        fitting = int(BATCH_SECONDS * runs / max(record.seconds, 1e-3))
+        self.size = max(1, min(fitting, 2 * self.size, MOST_IN_BATCH))
 
 
 def run_study(
-    plan: Plan, folder: str | Path, *, workers: int = 1, progress: StudyProgress | None = None
+    plan: Plan,
+    place: str | Path,
+    *,
+    workers: int = 1,
+    scheduler: str | None = None,
+    progress: StudyProgress | None = None,
+    retry_failed: bool = False,
 ) -> StudyStatus:
     """Run what a study has not run yet, and gather the results.
 
@@ -66,12 +95,16 @@ def run_study(
     ----------
     plan : Plan
         From `abm.sweeps.plan_study`.
-    folder : str or Path
-        Where the dataset stands or comes to stand.
+    place : str or Path
+        Folder or fsspec URL where the dataset stands or comes to stand.
     workers : int
         Processes; 1 runs in this process. The results do not depend on it.
+    scheduler : str, optional
+        Address of a Dask scheduler, whose workers are used instead. They must all see the place.
     progress : callable, optional
-        Told after every run.
+        Told after every batch.
+    retry_failed : bool
+        Run those again that failed.
 
     Returns
     -------
@@ -80,154 +113,101 @@ def run_study(
     Raises
     ------
     ResultsError
-        If the folder holds something else.
+        If the place holds something else, or files there are damaged time and again.
+    ClusterError
+        If the cluster cannot be used.
     ValueError
         If ``workers`` is below 1.
+    OSError
+        If files cannot be written, as on a full disk; what is written stays, and is gone on from.
     """
     if workers < 1:
         raise ValueError(f"workers is {workers}; it must be at least 1")
-    place = Path(folder)
-    open_dataset(place, plan)
-    finished, failed = finished_ids(place), failed_ids(place)
-    study = plan.study
-    tasks = (
-        _Task(run, place, study.tables, study.counterfactual, study.time_limit_seconds)
-        for run in plan.runs()
-        if run.run_id not in finished and run.run_id not in failed
-    )
-    done, lost = len(finished), len(failed)
-
-    def tell(*, failure: bool) -> None:
-        nonlocal done, lost
-        done, lost = done + (not failure), lost + failure
-        if progress is not None:
-            progress(done, lost, plan.run_count)
-
-    if workers == 1:
-        for task in tasks:
-            tell(failure=_run(task))
-    else:
-        _run_in_pool(tasks, workers, tell)
-    compact(place, plan)
+    store = open_store(place)
+    hands = _hands(workers, scheduler)
+    with _alone(store):
+        held = open_dataset(store, plan)
+        if retry_failed:
+            held = _without_failures(held)
+        _run_all(plan, store, held, hands, progress)
     return study_status(place)
 
 
-def _run(task: _Task) -> bool:
-    """Run one run and write its shard, or its failure; return whether it failed."""
-    planned = task.planned
-    try:
-        watch = _watch(task.time_limit_seconds)
-        recorders = {"": simulate(planned.scenario, watch)}
-        if task.counterfactual:
-            recorders[f"{PAIR}."] = simulate(planned.scenario.without_shocks(), watch)
-    except Exception as error:  # noqa: BLE001 - whatever ends a run is noted, the others go on
-        write_failure(task.folder, planned, f"{type(error).__name__}: {error}")
-        return True
-    write_shard(task.folder, planned, task.tables, recorders)
-    return False
+def _hands(workers: int, scheduler: str | None) -> Workers:
+    if scheduler is None:
+        return LocalWorkers(workers)
+    from abm.sweeps.cluster import ClusterWorkers  # noqa: PLC0415 - without the extra, not needed
+
+    return ClusterWorkers(scheduler)
 
 
-def _watch(seconds: float | None) -> Progress | None:
-    """Return what a run tells of its steps, to end it when its time is over."""
-    if seconds is None:
-        return None
-    end = time.monotonic() + seconds
-
-    def check(_: int) -> None:
-        if time.monotonic() > end:
-            raise _TooLongError(f"longer than {seconds:g} s")
-
-    return check
-
-
-def _run_in_pool(tasks: Iterator[_Task], workers: int, tell: Callable[..., None]) -> None:
-    """Run tasks on worker processes, and again those that a dying worker lost."""
-    with _one_thread_each():
-        if _dies(_nothing):
-            raise RuntimeError(
-                "worker processes cannot start; in a script, run the study under "
-                "`if __name__ == '__main__':`"
-            )
-        while suspects := _until_broken(tasks, workers, tell):
-            # One of them ended its worker. Alone, each shows whether it was that one.
-            for task in suspects:
-                tell(failure=_run_alone(task))
+def _run_all(
+    plan: Plan, store: Store, held: Held, hands: Workers, progress: StudyProgress | None
+) -> None:
+    gathered = read_note(store)["gathered"]
+    for _ in range(ATTEMPTS):
+        spared = _run_missing(plan, store, held, hands, progress)
+        if not drop_damaged(store, held):
+            break
+    else:
+        raise ResultsError(
+            store.place, f"files of batches were damaged {ATTEMPTS} times; see the disk"
+        )
+    if held.shards or spared != gathered["spared"]:
+        gather(store, plan, [Holder(store, held, gathered)], spared)
 
 
-def _until_broken(tasks: Iterator[_Task], workers: int, tell: Callable[..., None]) -> list[_Task]:
-    """Run tasks until a worker dies; return those that were under way, none at the end."""
-    under_way: dict[Future[bool], _Task] = {}
-    task: _Task | None = None
-    with _pool(workers) as pool:
-        try:
-            while True:
-                while len(under_way) < AHEAD * workers and (task := next(tasks, None)):
-                    under_way[pool.submit(_run, task)] = task
-                task = None
-                if not under_way:
-                    return []
-                for future in wait(under_way, return_when=FIRST_COMPLETED).done:
-                    failure = future.result()
-                    del under_way[future]
-                    tell(failure=failure)
-        except BrokenProcessPool:
-            # The task at hand was taken, but may not have been submitted.
-            lost = dict.fromkeys([*under_way.values(), *([task] if task else [])])
-            return list(lost)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+def _run_missing(
+    plan: Plan, store: Store, held: Held, hands: Workers, progress: StudyProgress | None
+) -> int:
+    """Run what is missing, block of replicates by block; return how many runs were spared."""
+    job, stops = job_of(plan, store), Stops(plan, store, held)
+    done, lost = len(held.finished), len(held.failed)
+    for replicates in stops.blocks():
+        ended = np.union1d(held.finished, held.failed)
+        supply = Supply(job, _missing(plan, replicates, stops.going_on(), ended))
+        # Closed at once when this loop is left by an error: no worker then goes on unseen.
+        with closing(hands.run(supply)) as records:
+            for record in records:
+                store.append(LOG, record.to_line())
+                held.add(record)
+                supply.learn(record)
+                done, lost = done + len(record.finished), lost + len(record.failed)
+                if progress is not None:
+                    progress(done, lost, plan.run_count - stops.spared)
+        stops.look(held, replicates)
+    return stops.spared
 
 
-def _run_alone(task: _Task) -> bool:
-    """Run a task that may end its worker, a few times; return whether it failed."""
-    for _ in range(DEATHS):
-        # What did not come back may have been written all the same.
-        if task.planned.run_id in finished_ids(task.folder):
-            return False
-        with _pool(1) as pool:
-            try:
-                return pool.submit(_run, task).result()
-            except BrokenProcessPool:
-                continue
-    write_failure(task.folder, task.planned, f"its worker died {DEATHS} times")
-    return True
-
-
-def _pool(workers: int) -> ProcessPoolExecutor:
-    # Spawned, not forked: the parent may hold threads, and every platform behaves alike.
-    context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(workers, mp_context=context, initializer=_leave_interrupts)
-
-
-def _leave_interrupts() -> None:
-    """Let Ctrl-C reach the driver alone; it ends its workers."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _nothing() -> None:
-    """Show that a worker starts."""
-
-
-def _dies(work: Callable[[], None]) -> bool:
-    with _pool(1) as pool:
-        try:
-            pool.submit(work).result()
-        except BrokenProcessPool:
-            return True
-    return False
+def _without_failures(held: Held) -> Held:
+    """Return what is held as if no run had failed; those that fail again are noted anew."""
+    nothing = np.array([], dtype=np.uint64)
+    shards = {name: replace(shard, failed=nothing) for name, shard in held.shards.items()}
+    return Held(held.gathered, nothing, shards)
 
 
 @contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Let new processes compute on one thread each: as many workers as cores fill the machine."""
-    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
-    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
+def _alone(store: Store) -> Iterator[None]:
+    """Let no second driver into a folder of this machine; the lock ends with the process."""
+    if not isinstance(store, LocalStore) or fcntl is None:
+        yield
+        return
+    store.folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(store.folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(descriptor)
+        raise ResultsError(store.place, "another process sweeps into it now") from error
     try:
         yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+        os.close(descriptor)
+
+
+def _missing(plan: Plan, replicates: range, points: RunIds, ended: RunIds) -> Iterator[PlannedRun]:
+    """Yield the runs of a block that have not ended."""
+    for replicate in replicates:
+        there = np.isin(plan.ids[points, replicate], ended)
+        for point in points[~there].tolist():
+            yield plan.run(point, replicate)

@@ -46,7 +46,7 @@ def test_a_study_with_failed_runs_says_where_they_stand_and_exits_with_1(
     study, out = str(write_study("time_limit_seconds = 0.01\n")), str(tmp_path / "out")
     swept = CliRunner().invoke(app, ["sweep", study, "--out", out])
     assert swept.exit_code == 1
-    assert f"8 runs failed; why stands in {out}/failed" in swept.output
+    assert f"8 runs failed; why stands in {out}/failures.parquet" in swept.output
 
 
 @pytest.fixture

@@ -167,7 +167,7 @@ def test_a_spread_design_fills_its_ranges_evenly(kind: str) -> None:
         },
     )
     points = design_points(study)
-    assert points == design_points(study)
+    assert list(points) == list(design_points(study))
     assert len(points) == 100
     numbers = np.array([[float(point[name]) for name in "abc"] for point in points])
     assert (numbers >= [2.0, 1.0, 0]).all()

@@ -1,0 +1,153 @@
+"""Runs batches on worker processes of this machine; what a killed worker lost is run again."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from abm.sweeps.batches import Batch, Record, note_deaths, run_batch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator
+    from multiprocessing.process import BaseProcess
+
+    from abm.sweeps.execution import Supply
+
+# A run during which this many workers died is given up.
+DEATHS = 3
+# Batches handed to the pool at once, for each worker: enough to keep it busy.
+AHEAD = 3
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+class LocalWorkers:
+    """Worker processes that live as long as the sweep; one of them works in this process.
+
+    Parameters
+    ----------
+    workers : int
+        Processes; 1 runs in this process.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+
+    def run(self, supply: Supply) -> Generator[Record]:
+        """Run batches until there are none, and yield the record of each.
+
+        Raises
+        ------
+        RuntimeError
+            If worker processes cannot start.
+        """
+        if self.workers == 1:
+            while batch := supply.next():
+                yield run_batch(batch)
+            return
+        with _one_thread_each():
+            if _dies(_nothing):
+                raise RuntimeError(
+                    "worker processes cannot start; in a script, run the study under "
+                    "`if __name__ == '__main__':`"
+                )
+            suspects: list[Batch] = []
+            while True:
+                yield from self._until_broken(supply, suspects)
+                if not suspects:
+                    return
+                # One of them ended its worker. Alone, each shows whether it was that one.
+                for batch in suspects:
+                    yield from run_alone(batch)
+                suspects.clear()
+
+    def _until_broken(self, supply: Supply, suspects: list[Batch]) -> Iterator[Record]:
+        """Run batches until a worker dies; leave those that were under way to the suspects."""
+        under_way: dict[Future[Record], Batch] = {}
+        batch: Batch | None = None
+        pool = _pool(self.workers)
+        try:
+            while True:
+                while len(under_way) < AHEAD * self.workers and (batch := supply.next()):
+                    under_way[pool.submit(run_batch, batch)] = batch
+                batch = None
+                if not under_way:
+                    return
+                for future in wait(under_way, return_when=FIRST_COMPLETED).done:
+                    record = future.result()
+                    del under_way[future]
+                    yield record
+        except BrokenProcessPool:
+            # The batch at hand was taken, but may not have been submitted.
+            suspects += dict.fromkeys([*under_way.values(), *([batch] if batch else [])])
+        finally:
+            pool.shutdown(wait=not under_way, cancel_futures=True)
+
+
+def run_alone(batch: Batch) -> Iterator[Record]:
+    """Run a batch that may end its worker, a few times; then each of its runs by itself."""
+    for _ in range(DEATHS):
+        with _pool(1) as pool:
+            try:
+                yield pool.submit(run_batch, batch).result()
+            except BrokenProcessPool:
+                continue
+            return
+    if len(batch.orders) == 1:
+        yield note_deaths(batch, DEATHS)
+        return
+    for order in batch.orders:
+        yield from run_alone(replace(batch, orders=(order,)))
+
+
+def _pool(workers: int) -> ProcessPoolExecutor:
+    # Spawned, not forked: the parent may hold threads, and every platform behaves alike.
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_attend)
+
+
+def _attend() -> None:
+    """Let Ctrl-C reach the driver alone, which ends its workers; end with it if it is killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    driver = multiprocessing.parent_process()
+    if driver is not None:
+        threading.Thread(target=_end_with, args=(driver,), daemon=True).start()
+
+
+def _end_with(driver: BaseProcess) -> None:
+    driver.join()
+    os._exit(1)
+
+
+def _nothing() -> None:
+    """Show that a worker starts."""
+
+
+def _dies(work: Callable[[], None]) -> bool:
+    with _pool(1) as pool:
+        try:
+            pool.submit(work).result()
+        except BrokenProcessPool:
+            return True
+    return False
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Let new processes compute on one thread each: as many workers as cores fill the machine."""
+    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
