@@ -11,6 +11,7 @@ import typer
 
 from abm.cli_architectures import register as register_architectures
 from abm.cli_many import INTERRUPTED, register
+from abm.cli_pages import register as register_pages
 from abm.errors import AbmError
 
 if TYPE_CHECKING:
@@ -147,18 +148,6 @@ def profiles() -> None:
             typer.echo(f"      {source}")
 
 
-@app.command()
-def report(
-    run_folder: Annotated[
-        Path, typer.Argument(metavar="RUN", help="The folder of a run.", show_default=False)
-    ],
-) -> None:
-    """Write the HTML report of a run again from its tables."""
-    from abm.studies.paired import write_report
-
-    typer.echo(write_report(run_folder))
-
-
 @contextmanager
 def _progress(scenario: Scenario) -> Iterator[PairProgress]:
     """Show a bar with simulated time, rate and remaining time for each part."""
@@ -243,6 +232,7 @@ def _replay_command(path: Path, overrides: list[str] | None, seed: int, second: 
 
 register(app)
 register_architectures(app)
+register_pages(app)
 
 
 def main() -> None:

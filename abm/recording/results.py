@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import polars as pl
 
@@ -24,6 +25,17 @@ class RunResults:
     manifest : Manifest
         Its run card.
     """
+
+    # Set by the room above, which knows figures: this one must not import it.
+    _figures: ClassVar[Callable[[RunResults], Any] | None] = None
+    _html: ClassVar[Callable[[RunResults], str] | None] = None
+
+    @classmethod
+    def show_with(
+        cls, figures: Callable[[RunResults], Any], html: Callable[[RunResults], str]
+    ) -> None:
+        """Say how runs show themselves; `abm.analysis.notebooks` does when it is imported."""
+        cls._figures, cls._html = staticmethod(figures), staticmethod(html)
 
     def __init__(self, folder: Path, manifest: Manifest) -> None:
         self.folder = folder
@@ -48,6 +60,10 @@ class RunResults:
                 raise ResultsError(self.folder, f"{path.name} cannot be read: {error}") from error
         return self._frames[name]
 
+    def has(self, name: str) -> bool:
+        """Say whether the run has a table; runs of older versions lack those that came later."""
+        return name in self._frames or (self.folder / f"{name}.parquet").is_file()
+
     @property
     def outcome(self) -> dict[str, Any]:
         """The run's one row of parameters and outcomes."""
@@ -67,6 +83,17 @@ class RunResults:
             self.manifest.scenario["shocks"] if pair is None else pair.manifest.scenario["shocks"]
         )
         return tuple(name for name in self.manifest.scenario["shocks"] if name not in kept)
+
+    @property
+    def figures(self) -> Any:  # noqa: ANN401 - of the room above
+        """The figures of the run by name: ``results.figures.waterfall()``."""
+        if self._figures is None:
+            raise RuntimeError("import abm.analysis.notebooks before asking a run for its figures")
+        return self._figures(self)
+
+    def _repr_html_(self) -> str | None:
+        """Return what a notebook shows, where it was said how."""
+        return None if self._html is None else self._html(self)
 
     def __repr__(self) -> str:
         """Return a line that says which run this is."""
