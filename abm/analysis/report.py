@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from abm.analysis.figures import Figure
-    from abm.recording.study import StudyResults
     from abm.recording.results import RunResults
+    from abm.recording.study import StudyResults
 
 STYLE = (
     """
@@ -87,7 +87,8 @@ def render_study_report(study: StudyResults, key: str = "bad_debt_usd") -> str:
     figures = [make(study, key) for make in STUDY_FIGURES]
     figures.append(layers_used(study))
     if factors:
-        pairs = list(combinations(factors, 2)) or [(factors[0], None)]
+        pairs: list[tuple[str, str | None]] = [*combinations(factors, 2)]
+        pairs = pairs or [(factors[0], None)]
         figures = [*(heat_map(study, key, *pair) for pair in pairs), *figures]
     figures += side_by_side(study.frame("architecture", *SIDE_BY_SIDE))
     rows = [(item.label, item.value, item.certainty) for item in answers_of_study(study)]

@@ -9,10 +9,10 @@ from dash import ALL, Dash, Input, Output, State, html, no_update
 from flask import Response, abort, request
 
 from abm.dashboard.catalog import Catalog, run_label
+from abm.dashboard.pages import PAGES
 from abm.dashboard.parts import notice
 from abm.dashboard.shell import HEAD, asked, chooser, control_part, layout, menu, page_of
-from abm.dashboard.pages import PAGES
-from abm.dashboard.tables import Question, QuestionError, answer
+from abm.dashboard.tables import Question, answer
 from abm.errors import AbmError
 
 if TYPE_CHECKING:
@@ -136,27 +136,31 @@ def _add_frame(app: Dash, catalog: Catalog) -> None:
 
     @app.callback(
         Output("signature", "data"),
+        Output("changed", "data"),
         Input("look", "n_intervals"),
         State("place", "data"),
         State("signature", "data"),
     )
-    def look(_: int | None, place: dict[str, str], known: str) -> object:
+    def look(ticks: int | None, place: dict[str, str], known: list[str]) -> object:
         """Notice that results have changed, so that a running sweep is followed."""
         selection = _selection(catalog, place or {})
         entry = selection.entry.place if selection.entry is not None else None
-        now = catalog.signature(entry)
-        return no_update if now == known else now
+        now = [entry or "", catalog.signature(entry)]
+        if now == known:
+            return no_update, no_update
+        # The first look at an entry finds what has just been drawn.
+        return now, ticks if known and known[0] == now[0] else no_update
 
 
 def _add_body(app: Dash, catalog: Catalog) -> None:
     @app.callback(
         Output("body", "children"),
         Input("place", "data"),
-        Input("signature", "data"),
+        Input("changed", "data"),
         Input({"type": "control", "name": ALL}, "value"),
         State({"type": "control", "name": ALL}, "id"),
     )
-    def draw(place: dict[str, str], _: str, values: list[Any], ids: list[Any]) -> list[Any]:
+    def draw(place: dict[str, str], _: int, values: list[Any], ids: list[Any]) -> list[Any]:
         """Draw the page for what its reader has chosen."""
         page = page_of((place or {}).get("path", ""))
         if not place or page is None:
@@ -185,7 +189,6 @@ def _body(page: Page, selection: Selection, choices: Choices, catalog: Catalog) 
 
 
 def _add_downloads(app: Dash, catalog: Catalog) -> None:
-    @app.server.route("/download/<ending>")
     def download(ending: str) -> Response:
         """Return the rows that a data page shows as a file."""
         if ending not in KINDS:
@@ -205,17 +208,20 @@ def _add_downloads(app: Dash, catalog: Catalog) -> None:
             headers={"Content-Disposition": f"attachment; filename={name}.{ending}"},
         )
 
+    app.server.add_url_rule("/download/<ending>", "download", download)
+
 
 def _guard(app: Dash, *, only_loopback: bool) -> None:
-    @app.server.before_request
     def refuse_strangers() -> None:
         # A page of another site that names this machine by a name of its own is sent away.
         if only_loopback and not LOOPBACK.fullmatch(request.host):
             abort(403)
 
-    @app.server.after_request
     def keep_inside(response: Response) -> Response:
         response.headers["Content-Security-Policy"] = POLICY
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers["Referrer-Policy"] = "no-referrer"
         return response
+
+    app.server.before_request(refuse_strangers)
+    app.server.after_request(keep_inside)

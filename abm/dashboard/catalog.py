@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -13,6 +13,9 @@ from abm.recording.files import MANIFEST
 from abm.recording.results import RunResults, read_results
 from abm.recording.study import STUDY, Progress, StudyResults, read_study
 from abm.units import format_usd
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # Folders this deep below the one that is shown are looked through.
 DEEPEST = 4

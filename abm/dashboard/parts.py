@@ -17,7 +17,14 @@ if TYPE_CHECKING:
     from abm.analysis.figures import Figure
     from abm.recording.results import RunResults
 
-GRAPH = {"displaylogo": False, "responsive": True, "displayModeBar": False}
+# Figures below this height stand two in a row on a wide screen.
+SMALL = 345
+GRAPH: Any = {"displaylogo": False, "responsive": True, "displayModeBar": False}
+
+
+def labelled(text: str) -> dict[str, Any]:
+    """Return the label of a part for screen readers, as a keyword of its component."""
+    return {"aria-label": text}
 
 
 def figure_part(figure: Figure, name: str) -> Component:
@@ -27,13 +34,21 @@ def figure_part(figure: Figure, name: str) -> Component:
     if figure.empty:
         inside.append(html.P(figure.empty, className="empty", id=f"empty-{name}"))
     else:
-        graph = dcc.Graph(
-            id=name, figure=figure.plot, config=GRAPH, style={"height": figure.plot.layout.height}
-        )
+        height = figure.plot.layout.height
+        graph = dcc.Graph(id=name, figure=figure.plot, config=GRAPH, style={"height": height})
         # For screen readers the drawing is one picture; its words stand above.
-        inside.append(html.Div(graph, role="img", **{"aria-label": f"{title}. {figure.caption}"}))
+        inside.append(
+            html.Div(
+                graph,
+                role="img",
+                style={"minHeight": height},
+                **labelled(f"{title}. {figure.caption}"),
+            )
+        )
         inside.append(html.P(figure.note, className="note"))
-    return html.Section(inside, className="figure", **{"aria-label": title})
+    small = not figure.empty and figure.plot.layout.height < SMALL
+    kind = "figure half" if small else "figure"
+    return html.Section(inside, className=kind, **labelled(title))
 
 
 def figure_parts(figures: Sequence[Figure], prefix: str = "figure") -> list[Component]:
@@ -60,13 +75,14 @@ def answer_parts(answers: Sequence[Answer]) -> Component:
 
 
 def table_part(
-    headings: Sequence[str], rows: Sequence[Sequence[Any]], *, caption: str = "", name: str = ""
+    headings: Sequence[Any], rows: Sequence[Sequence[Any]], *, caption: str = "", name: str = ""
 ) -> Component:
     """Return a table; cells may be text or components."""
     head = html.Thead(html.Tr([html.Th(heading, scope="col") for heading in headings]))
     body = html.Tbody([html.Tr([html.Td(cell) for cell in row]) for row in rows])
     inside = [html.Caption(caption)] if caption else []
-    table = html.Table([*inside, head, body], **({"id": name} if name else {}))
+    known: dict[str, Any] = {"id": name} if name else {}
+    table = html.Table([*inside, head, body], **known)
     # Wide tables scroll by themselves, and by keyboard.
     return html.Div(table, className="wide", tabIndex="0")
 
@@ -94,4 +110,4 @@ def run_card(results: RunResults) -> Component:
     ]
     shown = [(key, html.Code(str(value))) for key, value in rows if value not in (None, "")]
     part = table_part(("", ""), shown, name="run-card")
-    return html.Section([html.H2("Run card"), part], className="card", **{"aria-label": "Run card"})
+    return html.Section([html.H2("Run card"), part], className="card", **labelled("Run card"))

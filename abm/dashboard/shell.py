@@ -9,6 +9,7 @@ from dash import dcc, html
 
 from abm.analysis.figures.base import INK_STYLE
 from abm.dashboard.pages import PAGES
+from abm.dashboard.parts import labelled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +41,8 @@ def layout() -> Component:
         [
             dcc.Location(id="address", refresh="callback-nav"),
             dcc.Store(id="place", data={}),
-            dcc.Store(id="signature", data=""),
+            dcc.Store(id="signature", data=[]),
+            dcc.Store(id="changed", data=0),
             dcc.Interval(id="look", interval=LOOK_MILLISECONDS),
             html.Header(
                 [
@@ -48,7 +50,7 @@ def layout() -> Component:
                     html.Div(id="chooser", className="chooser"),
                 ]
             ),
-            html.Nav(id="menu", **{"aria-label": "Pages"}),
+            html.Nav(id="menu", **labelled("Pages")),
             html.Main(
                 [
                     html.Div(id="head"),
@@ -80,7 +82,7 @@ def menu(selection: Selection, current: Page | None) -> list[Component]:
             page.title,
             href=page.path + selection.query,
             className="here" if page is current else "",
-            **({"title": page.about}),
+            title=page.about,
         )
         for page in PAGES
     ]
@@ -139,5 +141,5 @@ def control_part(control: Control, choices: Choices) -> Component:
         allow_direct_input=False,
     )
     return html.Div(
-        [html.Span(control.label), slider], className="slide", **{"aria-label": control.label}
+        [html.Span(control.label), slider], className="slide", **labelled(control.label)
     )

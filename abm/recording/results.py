@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import polars as pl
 
@@ -13,6 +12,9 @@ from abm.errors import ResultsError
 from abm.recording.files import COUNTERFACTUAL, MANIFEST
 from abm.recording.manifest import Manifest
 from abm.recording.schemas import SCHEMAS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class RunResults:
@@ -26,16 +28,15 @@ class RunResults:
         Its run card.
     """
 
-    # Set by the room above, which knows figures: this one must not import it.
-    _figures: ClassVar[Callable[[RunResults], Any] | None] = None
-    _html: ClassVar[Callable[[RunResults], str] | None] = None
+    # Filled by the room above, which knows figures: this one must not import it.
+    _ways: ClassVar[dict[str, Callable[[RunResults], Any]]] = {}
 
     @classmethod
     def show_with(
         cls, figures: Callable[[RunResults], Any], html: Callable[[RunResults], str]
     ) -> None:
         """Say how runs show themselves; `abm.analysis.notebooks` does when it is imported."""
-        cls._figures, cls._html = staticmethod(figures), staticmethod(html)
+        cls._ways.update(figures=figures, html=html)
 
     def __init__(self, folder: Path, manifest: Manifest) -> None:
         self.folder = folder
@@ -87,13 +88,13 @@ class RunResults:
     @property
     def figures(self) -> Any:  # noqa: ANN401 - of the room above
         """The figures of the run by name: ``results.figures.waterfall()``."""
-        if self._figures is None:
+        if "figures" not in self._ways:
             raise RuntimeError("import abm.analysis.notebooks before asking a run for its figures")
-        return self._figures(self)
+        return self._ways["figures"](self)
 
     def _repr_html_(self) -> str | None:
         """Return what a notebook shows, where it was said how."""
-        return None if self._html is None else self._html(self)
+        return self._ways["html"](self) if "html" in self._ways else None
 
     def __repr__(self) -> str:
         """Return a line that says which run this is."""

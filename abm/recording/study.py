@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from functools import cached_property
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -123,8 +124,8 @@ class StudyResults:
         else:
             count = 0
         if (self.folder / FAILURES).is_file():
-            names = pl.scan_parquet(self.folder / FAILURES).select("run_id").collect()["run_id"]
-            failed |= set(names.to_list())
+            noted = pl.scan_parquet(self.folder / FAILURES).select("run_id").collect()
+            failed |= set(noted["run_id"].to_list())
         planned = self.note.get("planned", len(self.note.get("runs", ())))
         return Progress(int(planned), count + len(finished), len(failed - finished))
 
@@ -227,7 +228,8 @@ class StudyResults:
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows."""
-        return f"<b>{self.name}</b><p>{self.question}</p>{self.scan_runs().head(20).collect()._repr_html_()}"
+        rows = self.scan_runs().head(20).collect()._repr_html_() if self.run_count else ""
+        return f"<b>{escape(self.name)}</b><p>{escape(self.question)}</p>{self.progress()}{rows}"
 
     def __repr__(self) -> str:
         """Return a line that says which study this is."""

@@ -79,7 +79,8 @@ def by_outcome(runs: pl.DataFrame, key: str = SHORTFALL) -> Figure:
     caption = "Mean over runs under each architecture, with the 95 % interval of the mean."
     if why := _lacking(runs, key):
         return nothing(title, caption, why, unit=unit, runs=len(runs))
-    names, means, above, texts = [], [], [], []
+    names, means, texts = [], [], []
+    above: list[float | None] = []
     for name, part in by_architecture(runs):
         values = part[key].drop_nulls()
         if values.is_empty():
@@ -87,15 +88,15 @@ def by_outcome(runs: pl.DataFrame, key: str = SHORTFALL) -> Figure:
         found = mean_estimate(values.to_numpy())
         names.append(words(name))
         means.append(found.value)
-        above.append(0.0 if found.high is None else found.high - found.value)
+        above.append(None if found.high is None else found.high - found.value)
         texts.append(format_value(found.value, unit))
     plot = go.Figure()
     plot.add_bar(
         x=names,
         y=means,
-        error_y={"type": "data", "array": above, "color": "#888", "thickness": 2},
+        error_y={"type": "data", "array": above, "color": "#888", "visible": any(above)},
         text=texts,
-        textposition="inside",
+        textposition="auto",
         insidetextanchor="start",
         marker_color=[CYCLE[number % len(CYCLE)] for number in range(len(names))],
         hovertemplate="%{x}: %{text}<extra></extra>",

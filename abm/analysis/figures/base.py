@@ -26,7 +26,7 @@ BLUE, ORANGE, GREEN, RED, GREY, PURPLE, SKY, YELLOW = (
 CYCLE = (BLUE, ORANGE, GREEN, RED, PURPLE, SKY, GREY, YELLOW)
 DASHES = ("solid", "dash", "dot", "dashdot")
 # From nothing to much; its lightness alone tells the order, on paper and to the colour-blind.
-SEQUENTIAL = [[0.0, "#56B4E9"], [0.35, "#F0E442"], [0.7, "#E69F00"], [1.0, "#D55E00"]]
+SEQUENTIAL = [(0.0, "#56B4E9"), (0.35, "#F0E442"), (0.7, "#E69F00"), (1.0, "#D55E00")]
 HEAT = "Cividis"
 
 LINE = {"gridcolor": "#8883", "zerolinecolor": "#8886", "linecolor": "#8886"}
@@ -112,7 +112,12 @@ def nothing(title: str, caption: str, why: str, *, unit: str = "", runs: int = 1
 
 
 def finish(
-    figure: Figure, *, x: str = "", y: str = "", height: int = HEIGHT, **layout: Any
+    figure: Figure,
+    *,
+    x: str = "",
+    y: str = "",
+    height: int = HEIGHT,
+    **layout: Any,  # noqa: ANN401 - whatever Plotly's layout takes
 ) -> Figure:
     """Give a figure's drawing the common layout and the names of its axes."""
     figure.plot.update_layout(**{**LAYOUT, **layout}, height=height)

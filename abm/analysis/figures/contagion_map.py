@@ -367,7 +367,7 @@ def _finished(figure: Figure, history: MapHistory, label: str) -> Figure:
         title={"text": label, "x": 0.02, "font": {"size": 16}},
         margin={**LAYOUT["margin"], "t": 60, "l": 20, "r": 20},
     )
-    reach_x, reach_y = np.abs(places).max(axis=0) + (0.75, 0.55)
+    reach_x, reach_y = np.abs(places).max(axis=0) + np.array([0.75, 0.55])
     figure.plot.update_xaxes(visible=False, range=[-reach_x, reach_x], fixedrange=True)
     figure.plot.update_yaxes(visible=False, range=[-reach_y, reach_y], fixedrange=True)
     return figure

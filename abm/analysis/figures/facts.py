@@ -1,6 +1,6 @@
 """What figures ask of a run besides its tables: when it began, its shocks, chains and layers.
 
-The run card answers where there is one; a run of a study that keeps no card answers from its tables.
+The run card answers where there is one; a study keeps none, and its runs answer from their tables.
 """
 
 from __future__ import annotations

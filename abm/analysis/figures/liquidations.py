@@ -125,7 +125,10 @@ def open_liquidations(results: RunResults, chain: str | None = None) -> Figure:
     if why := lacks(results, "liquidations"):
         return nothing(title, caption, why, unit="liquidations")
     found = _of_chain(rows_of(results, "liquidations"), chain)
-    last = int(max(found["breach_second"].max() or 0, found["ended_second"].max() or 0))  # type: ignore[call-overload, type-var]
+    ends = [
+        int(second) for second in (*found["breach_second"], *found["ended_second"].drop_nulls())
+    ]
+    last = max(ends, default=0)
     at = np.arange(0, last + 2 * SECONDS_PER_HOUR, SECONDS_PER_HOUR)
     plot = go.Figure()
     for number, name in enumerate(found["chain"].unique().sort().to_list()):

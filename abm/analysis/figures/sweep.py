@@ -1,4 +1,4 @@
-"""Many runs of a study: maps over factors, what matters most, how sure the means are, the spread."""
+"""Many runs of a study: maps over factors, what matters most, how sure means are, the spread."""
 
 from __future__ import annotations
 
@@ -321,7 +321,7 @@ def _add_band(
 def loss_distribution(
     study: StudyResults, key: str = "bad_debt_usd", chosen: dict[str, str] | None = None
 ) -> Figure:
-    """Return the distribution of an outcome over runs, with value at risk and expected shortfall."""
+    """Return the distribution of an outcome over runs, with its tail measures."""
     title = "Distribution"
     caption = "How often the outcome fell where, over all runs of all points."
     outcome = outcome_of(study, key)
@@ -398,7 +398,7 @@ def layers_used(study: StudyResults) -> Figure:
     if not layers:
         return nothing(title, caption, "These runs record no layers.", unit="share of runs")
     runs = study.frame(*layers)
-    shares = [float((runs[name] > 0).mean() or 0.0) for name in layers]
+    shares = [int((runs[name] > 0).sum()) / max(len(runs), 1) for name in layers]
     plot = go.Figure()
     plot.add_bar(
         x=list(layers.values()),

@@ -11,7 +11,7 @@ from abm.analysis.figures.cause_tree import cause_tree, losses, walk
 from abm.analysis.figures.facts import lacks, scenario_of, times
 from abm.analysis.why import clock, ending, story
 from abm.dashboard.pages.base import Choices, Control, Page
-from abm.dashboard.parts import figure_part, table_part
+from abm.dashboard.parts import figure_part, labelled, table_part
 from abm.units import format_usd
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def _story(results: RunResults, account: int) -> list[Component]:
                 html.Ol(moments, className="story"),
                 html.P(ending(told), className="headline"),
             ],
-            **{"aria-label": "The story in words"},
+            **labelled("The story in words"),
         )
     ]
 

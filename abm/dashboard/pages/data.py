@@ -76,7 +76,7 @@ def body(selection: Selection, choices: Choices, _: Catalog) -> list[Component]:
     page = min(page, pages)
     frame = rows.page(page)
     known = described(table)
-    run = (
+    run: dict[str, str] = (
         {"run": selection.results.manifest.run_id} if selection.study and selection.results else {}
     )
     asked = {"at": selection.entry.place, **run, **vars(question)}
@@ -133,7 +133,7 @@ def register(app: Dash, _: Catalog) -> None:
         prevent_initial_call=True,
     )
     def choose_table(table: str | None, place: dict[str, str]) -> object:
-        known = {key: place[key] for key in ("at", "run") if key in place}
+        known: dict[str, str] = {key: place[key] for key in ("at", "run") if key in place}
         if not table or table == place.get("table", "runs"):
             return no_update
         return f"?{urlencode({**known, 'table': table})}"

@@ -14,6 +14,7 @@ from abm.dashboard.pages.base import Choices, Page
 from abm.dashboard.parts import (
     answer_parts,
     figure_part,
+    labelled,
     notice,
     run_card,
     table_part,
@@ -80,7 +81,7 @@ def _run(results: RunResults, *, in_study: bool) -> list[Component]:
         figure_part(loss_over_time(results), "loss-over-time"),
         html.Section(
             [html.H2("All outcomes"), table_part(headings, rows, name="outcomes")],
-            **{"aria-label": "All outcomes"},
+            **labelled("All outcomes"),
         ),
         run_card(results),
     ]
@@ -100,7 +101,7 @@ def failures(study: StudyResults) -> list[Component]:
         return []
     head = html.H2("Runs that failed")
     part = table_part(("run", "seed", "error"), rows, name="failures")
-    return [html.Section([head, part], **{"aria-label": "Runs that failed"})]
+    return [html.Section([head, part], **labelled("Runs that failed"))]
 
 
 PAGE = Page(
