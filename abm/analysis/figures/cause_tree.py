@@ -118,7 +118,9 @@ def _message_steps(results: RunResults, depth: dict[int, int]) -> list[Step]:
     table = rows_of(results, "messages")
     table = table.filter(pl.col("cause").is_in([event for event in depth if depth[event] > 0]))
     scenario = scenario_of(results)
-    delays = Delays(scenario) if {"clock", "channels", "shocks"} <= set(scenario) else None
+    events = rows_of(results, "events").iter_rows(named=True)
+    known = {"clock", "channels", "shocks"} <= set(scenario)
+    delays = Delays(scenario, events) if known else None
     steps = []
     for row in table.iter_rows(named=True):
         end = row["end_second"]

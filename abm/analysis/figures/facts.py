@@ -5,12 +5,13 @@ The run card answers where there is one; a study keeps none, and its runs answer
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from abm.analysis.delays import ShockSpan, Span, drawn_spans, shock_spans
 from abm.analysis.figures.base import PURPLE, RED, words
 from abm.recording.schemas import SCHEMAS
 from abm.units import SECONDS_PER_HOUR, seconds
@@ -38,17 +39,6 @@ LAYER_NAMES = {
     "uncovered_usd": "nobody",
 }
 """What the layers of a waterfall are called; another column is called by its own name."""
-
-
-@dataclass(frozen=True)
-class Shock:
-    """A shock: what, from when to when in seconds of the run, and where."""
-
-    name: str
-    kind: str
-    start: int
-    end: int
-    places: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -133,32 +123,25 @@ def horizon_of(results: RunResults) -> int:
     return int(max((end for end in ends if isinstance(end, int)), default=0))
 
 
-def shocks_of(results: RunResults) -> list[Shock]:
-    """Return the shocks of a run by their start; of unknown length where only the log tells."""
-    scenario = scenario_of(results)
-    found = [
-        Shock(
-            name,
-            rule["kind"],
-            seconds(rule["at_hours"]),
-            min(seconds(rule["at_hours"] + rule["duration_hours"]), horizon_of(results)),
-            tuple(rule.get("channels") or rule.get("chains") or ()),
-        )
-        for name, rule in scenario.get("shocks", {}).items()
-    ]
-    if "shocks" not in scenario:
-        events = rows_of(results, "events").filter(pl.col("kind").str.starts_with("shock_"))
+def shocks_of(results: RunResults) -> list[ShockSpan]:
+    """Return every time of every shock of a run, by its start.
+
+    Where the scenario is not known the log tells, as far as the run keeps it.
+    """
+    scenario, horizon = scenario_of(results), horizon_of(results)
+    events = rows_of(results, "events").filter(pl.col("kind").str.starts_with("shock_"))
+    rows = events.rows(named=True)
+    if "shocks" in scenario:
+        found = shock_spans(scenario, rows)
+    else:
+        kinds = {row["place"]: row["kind"].removeprefix("shock_") for row in reversed(rows)}
         found = [
-            Shock(
-                row["place"],
-                row["kind"].removeprefix("shock_"),
-                row["second"],
-                row["second"],
-                (),
-            )
-            for row in events.iter_rows(named=True)
+            ShockSpan(name, kinds[name], span, ())
+            for name, spans in drawn_spans(rows, horizon).items()
+            for span in spans
         ]
-    return sorted(found, key=lambda shock: (shock.start, shock.name))
+    ended = [replace(item, span=item.span.meet(Span(0, horizon))) for item in found]
+    return sorted(ended, key=lambda item: (item.span.start, item.name))
 
 
 def chains_of(results: RunResults) -> list[str]:
@@ -218,7 +201,7 @@ def mark_shocks(results: RunResults, plot: go.Figure) -> None:
     """Shade the time of every shock; name those that start within an hour together, at the top."""
     labels: list[tuple[datetime, list[str]]] = []
     for shock in shocks_of(results):
-        begin, stop = times(results, [shock.start, shock.end])
+        begin, stop = times(results, [shock.span.start, shock.span.end])
         plot.add_vrect(x0=begin, x1=stop, fillcolor=RED, opacity=0.05, line_width=0)
         if not labels or begin - labels[-1][0] > TOGETHER:
             labels.append((begin, []))

@@ -10,7 +10,6 @@ import polars as pl
 
 from abm.analysis.figures.facts import (
     Channel,
-    Shock,
     chains_of,
     channels_of,
     layers_of,
@@ -22,6 +21,7 @@ from abm.analysis.figures.facts import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from abm.analysis.delays import ShockSpan
     from abm.recording.results import RunResults
 
 # The end of what has none: later than any run.
@@ -76,7 +76,7 @@ class MapState:
     second: int
     chains: tuple[ChainState, ...]
     channels: tuple[ChannelState, ...]
-    shocks: tuple[Shock, ...]
+    shocks: tuple[ShockSpan, ...]
 
 
 class MapHistory:
@@ -144,7 +144,7 @@ class MapHistory:
             tuple(
                 shock
                 for shock in self.shocks
-                if shock.start <= at < max(shock.end, shock.start + 1)
+                if shock.span.start <= at < max(shock.span.end, shock.span.start + 1)
             ),
         )
 

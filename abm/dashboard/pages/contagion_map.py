@@ -31,7 +31,7 @@ def controls(selection: Selection, _: Choices) -> list[Control]:
     last = horizon_of(results) // SECONDS_PER_MINUTE
     marks = {minute: f"{minute // 60} h" for minute in range(0, last + 1, max(last // 8, 1))}
     for shock in shocks_of(results):
-        marks[shock.start // SECONDS_PER_MINUTE] = "▲"
+        marks[shock.span.start // SECONDS_PER_MINUTE] = "▲"
     start = history_of(results).most_stressed // SECONDS_PER_MINUTE
     return [
         Control(
