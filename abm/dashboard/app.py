@@ -168,12 +168,12 @@ def _add_body(app: Dash, catalog: Catalog) -> None:
         selection = _selection(catalog, place)
         chosen = {found["name"]: value for found, value in zip(ids, values, strict=True)}
         try:
-            return _body(page, selection, {**place, **chosen}, catalog)
+            return body_of(page, selection, {**place, **chosen}, catalog)
         except AbmError as error:
             return [notice(str(error))]
 
 
-def _body(page: Page, selection: Selection, choices: Choices, catalog: Catalog) -> list[Any]:
+def body_of(page: Page, selection: Selection, choices: Choices, catalog: Catalog) -> list[Any]:
     if page.needs == "any" and (selection.entry is not None):
         return page.body(selection, choices, catalog)
     if selection.problem:
