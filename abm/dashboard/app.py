@@ -174,9 +174,8 @@ def _add_body(app: Dash, catalog: Catalog) -> None:
 
 
 def body_of(page: Page, selection: Selection, choices: Choices, catalog: Catalog) -> list[Any]:
-    if page.needs == "any" and (selection.entry is not None):
-        return page.body(selection, choices, catalog)
-    if selection.problem:
+    """Return what a page shows of a selection, or what keeps it from showing anything."""
+    if selection.problem and not (page.needs == "nothing" and selection.entry is not None):
         return [notice(selection.problem)]
     if page.needs == "study" and selection.study is None:
         return [

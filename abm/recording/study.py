@@ -115,7 +115,7 @@ class StudyResults:
             finished |= set(line.get("finished", ()))
             failed |= set(line.get("failed", ()))
         if (self.folder / RUNS).is_file():
-            gathered = pl.scan_parquet(self.folder / RUNS).select("run_id").collect()
+            gathered = self._read(pl.scan_parquet(self.folder / RUNS).select("run_id"))
             count = len(gathered)
             # Names are compared only where a log may name what is gathered already.
             if finished or failed:
@@ -124,7 +124,7 @@ class StudyResults:
         else:
             count = 0
         if (self.folder / FAILURES).is_file():
-            noted = pl.scan_parquet(self.folder / FAILURES).select("run_id").collect()
+            noted = self._read(pl.scan_parquet(self.folder / FAILURES).select("run_id"))
             failed |= set(noted["run_id"].to_list())
         planned = self.note.get("planned", len(self.note.get("runs", ())))
         return Progress(int(planned), count + len(finished), len(failed - finished))
@@ -166,10 +166,13 @@ class StudyResults:
     def frame(self, *columns: str) -> pl.DataFrame:
         """Return some columns of the runs; of those named, the ones that are there."""
         names = [name for name in dict.fromkeys(columns) if name in self.columns]
+        return self._read(self.scan_runs().select(names))
+
+    def _read(self, frame: pl.LazyFrame) -> pl.DataFrame:
         try:
-            return self.scan_runs().select(names).collect()
+            return frame.collect()
         except (OSError, pl.exceptions.PolarsError) as error:
-            raise ResultsError(self.folder, f"{RUNS} cannot be read: {error}") from error
+            raise ResultsError(self.folder, f"its tables cannot be read: {error}") from error
 
     @property
     def runs(self) -> pl.DataFrame:
@@ -180,9 +183,10 @@ class StudyResults:
     def run_count(self) -> int:
         """Number of finished runs whose outcomes can be read."""
         try:
-            return int(self.scan_runs().select(pl.len()).collect().item())
+            runs = self.scan_runs()
         except ResultsError:
             return 0
+        return int(self._read(runs.select(pl.len())).item())
 
     @property
     def factors(self) -> tuple[str, ...]:
@@ -221,7 +225,7 @@ class StudyResults:
         ResultsError
             If there is no such run.
         """
-        rows = self.scan_runs().filter(pl.col("run_id") == run_id).collect()
+        rows = self._read(self.scan_runs().filter(pl.col("run_id") == run_id))
         if rows.is_empty():
             raise ResultsError(self.folder, "there is no run of this name in the study")
         return StudyRun(self, rows.row(0, named=True))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import polars as pl
@@ -14,6 +15,9 @@ from abm.analysis.summary import summarise
 from abm.dashboard.pages import PAGES
 from abm.recording.results import read_results
 from abm.recording.study import PAIR, read_study
+
+exceptions = pytest.importorskip("selenium.common.exceptions", reason="no Selenium here")
+webdriver = pytest.importorskip("selenium.webdriver", reason="no Selenium here")
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -33,14 +37,12 @@ CLOSING = "factor liquidation.close_out"
 
 def wait(look: Callable[[], Found | None], what: str) -> Found:
     """Look again and again until something is found; the page may change meanwhile."""
-    from selenium.common.exceptions import WebDriverException
-
     end = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < end:
         try:
             if found := look():
                 return found
-        except WebDriverException:
+        except exceptions.WebDriverException:
             pass
         time.sleep(0.05)
     raise AssertionError(f"{what} did not come within {PATIENCE_SECONDS} s")
@@ -99,14 +101,19 @@ def complaints(browser: Chrome) -> list[str]:
     return [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
 
 
+def _shows(browser: Chrome, title: str) -> bool:
+    """Say whether a page has its head and its body."""
+    head = browser.find_element("css selector", "h1").text
+    return head == title and bool(browser.find_element("css selector", "#body").text)
+
+
 @pytest.mark.parametrize("place", ["crash", "halts"])
 def test_every_page_draws_without_a_complaint_and_without_leaving_this_machine(
     browser: Chrome, address: str, hosts_asked: Hosts, place: str
 ) -> None:
     for page in PAGES:
         browser.get(f"{address}{page.path}?at={place}")
-        wait(lambda: element(browser, "h1").text == page.title or None, page.title)
-        wait(lambda: element(browser, "#body").text, f"the body of {page.title}")
+        wait(partial(_shows, browser, page.title), page.title)
         for name in browser.execute_script(  # type: ignore[no-untyped-call]
             "return [...document.querySelectorAll('.dash-graph')].map(part => part.id)"
         ):
@@ -183,14 +190,12 @@ def test_the_heat_map_holds_the_means_of_the_runs(
 
 
 def test_a_click_on_a_cell_opens_its_runs(browser: Chrome, address: str, results: Path) -> None:
-    from selenium.webdriver import ActionChains
-
     browser.get(f"{address}/sweep?at=halts")
     (heat,) = drawn(browser, "heat")
     ground = element(browser, "[id=heat] .nsewdrag")
     size = ground.size
     # The middle of the lower left cell of two by two, from the middle of the ground.
-    chain = ActionChains(browser).move_to_element_with_offset(
+    chain = webdriver.ActionChains(browser).move_to_element_with_offset(
         ground, -size["width"] // 4, size["height"] // 4
     )
     chain.pause(0.4).click().perform()

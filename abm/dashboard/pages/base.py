@@ -63,7 +63,8 @@ class Page:
     controls : callable
         From a selection and the choices in the address to the controls.
     needs : str
-        ``run``, ``study`` or ``any``: without it the page says what to do.
+        ``run``, ``study`` or ``any`` of them, without which the page says what to do; ``nothing``
+        where the page tells of damaged entries itself.
     register : callable or None
         Adds callbacks of the page's own.
     extra : callable or None
@@ -75,6 +76,6 @@ class Page:
     about: str
     body: Callable[[Selection, Choices, Catalog], list[Component]]
     controls: Callable[[Selection, Choices], list[Control]] = no_controls
-    needs: Literal["run", "study", "any"] = "run"
+    needs: Literal["run", "study", "any", "nothing"] = "run"
     register: Callable[[Dash, Catalog], None] | None = None
     extra: Callable[[], list[Component]] | None = None

@@ -109,5 +109,5 @@ PAGE = Page(
     title="Overview",
     about="What was asked, the answer, and what exactly was run.",
     body=body,
-    needs="any",
+    needs="nothing",
 )

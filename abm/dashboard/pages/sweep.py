@@ -8,19 +8,16 @@ from urllib.parse import urlencode
 from dash import ALL, Input, Output, State, dcc, html, no_update
 
 from abm.analysis.figures.base import words
-from abm.analysis.figures.sweep import (
-    converged,
+from abm.analysis.figures.study_runs import (
     factor_names,
-    heat_map,
     level_order,
-    loss_distribution,
     narrowed,
     outcome_of,
     outcomes_of,
     runs_with,
-    tornado,
     values_of,
 )
+from abm.analysis.figures.sweep import converged, heat_map, loss_distribution, tornado
 from abm.dashboard.pages.base import Choices, Control, Page
 from abm.dashboard.parts import figure_part, table_part
 from abm.units import format_value
