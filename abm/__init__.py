@@ -24,7 +24,8 @@ __version__ = "0.1.0"
 _HOMES = {
     "Scenario": "abm.scenario",
     "load_scenario": "abm.scenario",
-    "read_results": "abm.recording.results",
+    # From the room that teaches results to draw themselves.
+    "read_results": "abm.analysis.notebooks",
     "run_pair": "abm.studies.paired",
     "simulate": "abm.simulation.run",
 }

@@ -14,6 +14,7 @@ from abm import (
     cli_contagion,
     cli_many,
     cli_market,
+    cli_pages,
     cli_questions,
     cli_studies,
 )
@@ -154,18 +155,6 @@ def profiles() -> None:
             typer.echo(f"      {source}")
 
 
-@app.command()
-def report(
-    run_folder: Annotated[
-        Path, typer.Argument(metavar="RUN", help="The folder of a run.", show_default=False)
-    ],
-) -> None:
-    """Write the HTML report of a run again from its tables."""
-    from abm.studies.paired import write_report
-
-    typer.echo(write_report(run_folder))
-
-
 @contextmanager
 def _progress(scenario: Scenario) -> Iterator[PairProgress]:
     """Show a bar with simulated time, rate and remaining time for each part."""
@@ -253,6 +242,7 @@ for commands in (
     cli_contagion,
     cli_many,
     cli_market,
+    cli_pages,
     cli_questions,
     cli_studies,
 ):

@@ -27,6 +27,9 @@ DURATION_SCALES = (
     (2 * SECONDS_PER_DAY, SECONDS_PER_HOUR, "h", 1),
 )
 
+# A number from here on is written without decimals.
+FROM_HERE_WHOLE = 100
+
 
 def seconds(hours: float) -> int:
     """Return ``hours`` as whole seconds.
@@ -68,3 +71,20 @@ def format_duration(duration_seconds: float) -> str:
         if duration_seconds < below:
             return f"{duration_seconds / divisor:.{digits}f} {suffix}"
     return f"{duration_seconds / SECONDS_PER_DAY:.1f} d"
+
+
+def format_value(value: float, unit: str) -> str:
+    """Write a value of a table's column for people, by its unit.
+
+    >>> [format_value(-5_400.0, "seconds"), format_value(12.4e6, "USD"), format_value(3, "lots")]
+    ['-1.5 h', '12.4 M USD', '3']
+    >>> [format_value(1_234.5, ""), format_value(0.0421, "per year"), format_value(0, "")]
+    ['1,234', '0.0421', '0']
+    """
+    if unit == "USD":
+        return format_usd(value)
+    if unit == "seconds":
+        return ("-" if value < 0 else "") + format_duration(abs(value))
+    if value == round(value) or abs(value) >= FROM_HERE_WHOLE:
+        return f"{value:,.0f}"
+    return f"{value:.3g}"

@@ -90,7 +90,9 @@ class HeldUp:
 
 
 @dataclass(frozen=True, slots=True)
-class _Shock:
+class ShockSpan:
+    """One time of a shock: its name and kind in the scenario, when, and where."""
+
     name: str
     kind: str
     span: Span
@@ -115,12 +117,7 @@ class Delays:
         self.horizon = seconds(scenario["clock"]["hours"])
         self._step_seconds = int(scenario["clock"]["step_seconds"])
         self._channels: Mapping[str, Row] = scenario["channels"]
-        drawn = _drawn_spans(events, self.horizon)
-        self._shocks = [
-            _Shock(name, rule["kind"], span, _places(rule))
-            for name, rule in scenario["shocks"].items()
-            for span in (drawn.get(name, []) if rule["at_hours"] is None else [_span(rule)])
-        ]
+        self._shocks = shock_spans(scenario, events)
 
     def of_message(self, message: Row) -> Delay | None:
         """Return the shock that held a message up longest, or None.
@@ -148,7 +145,7 @@ class Delays:
         found += self._waits_for_relayers(message, way, [shock.span for shock, _ in halts])
         return _longest(found)
 
-    def _halted(self, shock: _Shock, channel: str) -> str | None:
+    def _halted(self, shock: ShockSpan, channel: str) -> str | None:
         """Return the part of a channel's way that a shock halts, or None."""
         rule = self._channels[channel]
         parts = {
@@ -196,6 +193,24 @@ class Delays:
         )
 
 
+def shock_spans(scenario: Mapping[str, Any], events: Iterable[Row]) -> list[ShockSpan]:
+    """Return every time of every shock, scheduled or drawn, in the order of the scenario.
+
+    Parameters
+    ----------
+    scenario : mapping
+        The scenario of the run card.
+    events : iterable of dict
+        Rows of the table of events, for the times of drawn shocks.
+    """
+    drawn = drawn_spans(events, seconds(scenario["clock"]["hours"]))
+    return [
+        ShockSpan(name, rule["kind"], span, _places(rule))
+        for name, rule in scenario["shocks"].items()
+        for span in (drawn.get(name, []) if rule["at_hours"] is None else [_span(rule)])
+    ]
+
+
 def _span(rule: Row) -> Span:
     """Return when a scheduled shock lasts; one of a moment has no length."""
     start = seconds(rule["at_hours"])
@@ -206,7 +221,7 @@ def _places(rule: Row) -> tuple[str, ...]:
     return tuple(rule.get("channels") or rule.get("chains") or ())
 
 
-def _drawn_spans(events: Iterable[Row], horizon: int) -> dict[str, list[Span]]:
+def drawn_spans(events: Iterable[Row], horizon: int) -> dict[str, list[Span]]:
     """Return when each drawn shock lasted, by its name, from its events' starts and ends."""
     begun: dict[int, tuple[str, int]] = {}
     ended: dict[int, int] = {}

@@ -91,7 +91,7 @@ def headline(results: RunResults) -> str:
     loss = results.outcome["bad_debt_usd"]
     pair = results.counterfactual
     if pair is None:
-        shocks = results.manifest.scenario["shocks"]
+        shocks = results.manifest.scenario.get("shocks")
         why = "it was not run without its shocks" if shocks else "the scenario has no shocks"
         return f"Bad debt of {format_usd(loss)}; {why}."
     caused = loss - pair.outcome["bad_debt_usd"]
@@ -111,6 +111,6 @@ def headline(results: RunResults) -> str:
 def what_was_left_out(results: RunResults) -> str:
     """Return the shocks that the counterfactual left out, for a sentence."""
     names = results.left_out_shocks
-    if len(names) == len(results.manifest.scenario["shocks"]):
+    if len(names) == len(results.manifest.scenario.get("shocks", ())):
         return "the shocks"
     return " and ".join(name.replace("_", " ") for name in names)

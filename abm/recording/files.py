@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 MANIFEST = "manifest.json"
 COUNTERFACTUAL = "without_shocks"
 REPORT = "report.html"
+COMPARISON = "comparison.html"
 
 
 def check_target(folder: Path, scenario: Scenario) -> None:
@@ -70,7 +71,7 @@ def check_target(folder: Path, scenario: Scenario) -> None:
 
 def _own_names() -> set[str]:
     """Return the names that a run's folder consists of."""
-    return {MANIFEST, REPORT, COUNTERFACTUAL, *(f"{name}.parquet" for name in SCHEMAS)}
+    return {MANIFEST, REPORT, COMPARISON, COUNTERFACTUAL, *(f"{name}.parquet" for name in SCHEMAS)}
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import polars as pl
 
@@ -12,6 +12,9 @@ from abm.errors import ResultsError
 from abm.recording.files import COUNTERFACTUAL, MANIFEST
 from abm.recording.manifest import Manifest
 from abm.recording.schemas import SCHEMAS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class RunResults:
@@ -24,6 +27,16 @@ class RunResults:
     manifest : Manifest
         Its run card.
     """
+
+    # Filled by the room above, which knows figures: this one must not import it.
+    _ways: ClassVar[dict[str, Callable[[RunResults], Any]]] = {}
+
+    @classmethod
+    def show_with(
+        cls, figures: Callable[[RunResults], Any], html: Callable[[RunResults], str]
+    ) -> None:
+        """Say how runs show themselves; `abm.analysis.notebooks` does when it is imported."""
+        cls._ways.update(figures=figures, html=html)
 
     def __init__(self, folder: Path, manifest: Manifest) -> None:
         self.folder = folder
@@ -48,6 +61,10 @@ class RunResults:
                 raise ResultsError(self.folder, f"{path.name} cannot be read: {error}") from error
         return self._frames[name]
 
+    def has(self, name: str) -> bool:
+        """Say whether the run has a table; runs of older versions lack those that came later."""
+        return name in self._frames or (self.folder / f"{name}.parquet").is_file()
+
     @property
     def outcome(self) -> dict[str, Any]:
         """The run's one row of parameters and outcomes."""
@@ -67,6 +84,17 @@ class RunResults:
             self.manifest.scenario["shocks"] if pair is None else pair.manifest.scenario["shocks"]
         )
         return tuple(name for name in self.manifest.scenario["shocks"] if name not in kept)
+
+    @property
+    def figures(self) -> Any:  # noqa: ANN401 - of the room above
+        """The figures of the run by name: ``results.figures.waterfall()``."""
+        if "figures" not in self._ways:
+            raise RuntimeError("import abm.analysis.notebooks before asking a run for its figures")
+        return self._ways["figures"](self)
+
+    def _repr_html_(self) -> str | None:
+        """Return what a notebook shows, where it was said how."""
+        return self._ways["html"](self) if "html" in self._ways else None
 
     def __repr__(self) -> str:
         """Return a line that says which run this is."""

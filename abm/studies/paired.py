@@ -6,8 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from abm.analysis.report import render_report
+from abm.analysis.report import render_pair_report, render_report, render_study_report
 from abm.recording.files import (
+    COMPARISON,
     COUNTERFACTUAL,
     REPORT,
     check_target,
@@ -16,6 +17,7 @@ from abm.recording.files import (
     write_text,
 )
 from abm.recording.results import RunResults, read_results
+from abm.recording.study import STUDY, read_study
 from abm.simulation.run import simulate
 
 if TYPE_CHECKING:
@@ -65,8 +67,29 @@ def run_pair(
     return read_results(folder)
 
 
-def write_report(folder: str | Path) -> Path:
-    """Write the HTML report of a run's folder from its tables and return its path."""
-    path = Path(folder) / REPORT
-    write_text(path, render_report(read_results(folder)))
-    return path
+def write_report(folder: str | Path, other: str | Path | None = None) -> Path:
+    """Write the HTML report of a folder from its tables and return its path.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Of a run, or of a study.
+    other : str or Path, optional
+        Of a run to set beside the first; the page then compares the two.
+
+    Raises
+    ------
+    ResultsError
+        If a folder holds neither, or two runs are asked of what is a study.
+    """
+    place = Path(folder)
+    name = REPORT
+    if other is not None:
+        text = render_pair_report(read_results(place), read_results(other))
+        name = COMPARISON
+    elif (place / STUDY).is_file():
+        text = render_study_report(read_study(place))
+    else:
+        text = render_report(read_results(place))
+    write_text(place / name, text)
+    return place / name

@@ -8,14 +8,10 @@ from typing import Any
 import polars as pl
 import pytest
 
-from abm.analysis.figures import (
-    FIGURES,
-    Figure,
-    chain_graph,
-    loss_over_time,
-    message_delay,
-    waterfall,
-)
+from abm.analysis.figures import REPORT, Figure
+from abm.analysis.figures.contagion_map import contagion_map
+from abm.analysis.figures.losses import loss_over_time, waterfall
+from abm.analysis.figures.messages import message_delay
 from abm.recording.results import RunResults
 from abm.units import format_usd
 
@@ -23,7 +19,7 @@ ResultsOf = Callable[[str], RunResults]
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 
-each_figure = pytest.mark.parametrize("make", FIGURES, ids=lambda make: make.__name__)
+each_figure = pytest.mark.parametrize("make", REPORT, ids=lambda make: make.__name__)
 
 
 def traces(figure: Figure) -> dict[str, Any]:
@@ -54,7 +50,7 @@ def test_a_figure_can_be_made_of_any_run(
 
 
 def test_every_figure_has_a_title_of_its_own(crash: RunResults) -> None:
-    assert len({make(crash).title for make in FIGURES}) == len(FIGURES) == 4
+    assert len({make(crash).title for make in REPORT}) == len(REPORT)
 
 
 def test_the_loss_is_drawn_at_every_step_beside_the_price(crash: RunResults) -> None:
@@ -105,10 +101,12 @@ def chain_labels(figure: Figure) -> dict[str, str]:
     return {text.split("</b>")[0].removeprefix("<b>"): text for text in texts if "<b>" in text}
 
 
-def test_the_graph_shows_every_chain_and_where_the_bad_debt_stands(crash: RunResults) -> None:
+def test_the_map_shows_at_the_end_every_chain_and_where_the_bad_debt_stands(
+    crash: RunResults,
+) -> None:
     losses = crash.table("liquidations").filter(outcome="bad_debt")
     bad = dict(losses.group_by(pl.col("chain").cast(pl.String)).agg("bad_debt_usd").iter_rows())
-    chains = chain_labels(chain_graph(crash))
+    chains = chain_labels(contagion_map(crash, second=10**9))
     assert set(chains) == {"venue", "far", "near"}
     assert "options venue" in chains["venue"]
     assert {name for name, text in chains.items() if "bad debt" in text} == set(bad)
@@ -116,26 +114,38 @@ def test_the_graph_shows_every_chain_and_where_the_bad_debt_stands(crash: RunRes
         assert f"bad debt {format_usd(sum(losses_usd))}" in chains[name]
 
 
-def test_the_graph_shows_the_traffic_of_every_channel_and_what_was_halted(
-    crash: RunResults,
-) -> None:
-    sent = dict(
-        crash.table("messages").group_by(pl.col("channel").cast(pl.String)).len().iter_rows()
+def channel_words(figure: Figure) -> dict[str, str]:
+    """Return what is said of each channel when it is pointed at, by its name."""
+    hovers = [
+        text for trace in figure.plot.data if trace.name == "channels" for text in trace.hovertext
+    ]
+    return {text.split(" ")[0]: text for text in hovers}
+
+
+def test_the_map_shows_what_is_under_way_and_what_is_halted(crash: RunResults) -> None:
+    # The halt of to_far lasts from 0.75 h to 2 h; the map is drawn at 1.5 h.
+    at = 5_400
+    messages = crash.table("messages").filter(
+        pl.col("sent_second") <= at, pl.col("end_second").is_null() | (pl.col("end_second") > at)
     )
-    hovers = [text for trace in chain_graph(crash).plot.data for text in trace.hovertext or ()]
-    shown = {text.split(" ")[0]: text for text in hovers}
+    count = dict(messages.group_by(pl.col("channel").cast(pl.String)).len().iter_rows())
+    shown = channel_words(contagion_map(crash, second=at))
     assert set(shown) == {"to_far", "from_far", "to_near", "from_near"}
     for name, text in shown.items():
-        assert f"{name} (relay)<br>{sent[name]} messages<br>" in text
-    # 1.25 h, below an hour and a half, are told in minutes.
-    assert {name for name, text in shown.items() if "halted 75.0 min" in text} == {"to_far"}
+        assert f"{name} (relay)<br>{count.get(name, 0):,} under way" in text
+    assert {name for name, text in shown.items() if text.endswith("halted")} == {"to_far"}
+    after = channel_words(contagion_map(crash, second=7_800))
+    assert not any(text.endswith("halted") for text in after.values())
 
 
-def test_the_graph_of_a_chain_halt_marks_the_chain(results_of: ResultsOf) -> None:
-    # An hour is told in minutes.
-    chains = chain_labels(chain_graph(results_of("chain_halt")))
-    assert {name for name, text in chains.items() if "halted 60.0 min" in text} == {"near"}
-    assert sum("halted" in text for text in chains.values()) == 1
+def test_the_map_of_a_chain_halt_marks_the_chain_while_it_stands_still(
+    results_of: ResultsOf,
+) -> None:
+    # From 0.5 h to 1.5 h.
+    during = chain_labels(contagion_map(results_of("chain_halt"), second=3_600))
+    after = chain_labels(contagion_map(results_of("chain_halt"), second=6_000))
+    assert {name for name, text in during.items() if "halted" in text} == {"near"}
+    assert not any("halted" in text for text in after.values())
 
 
 def test_the_waterfall_draws_the_layers_of_both_runs(crash: RunResults) -> None:
@@ -182,4 +192,5 @@ def test_the_caption_of_the_delays_counts_what_never_arrived(crash: RunResults) 
 def test_no_delays_are_drawn_where_no_messages_were_sent(results_of: ResultsOf) -> None:
     figure = message_delay(results_of("no_messages"))
     assert traces(figure) == {}
+    assert figure.empty == "No messages were delivered."
     assert "0 messages were never delivered" in figure.caption

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from abm.analysis.figures import FIGURES
+from abm.analysis.figures import REPORT
+from abm.analysis.figures.base import sentence
 from abm.analysis.report import render_report
 from abm.analysis.summary import headline, summarise
 from abm.recording.results import RunResults, read_results
@@ -72,14 +73,14 @@ def test_the_page_holds_the_library_that_draws_its_figures(page: Page) -> None:
     scripts = page.inside("script")
     assert max(map(len, scripts)) > 1_000_000
     drawn = [script for script in scripts if "Plotly.newPlot" in script]
-    assert sum(len(script) < 1_000_000 for script in drawn) == len(FIGURES)
+    assert sum(len(script) < 1_000_000 for script in drawn) == len(REPORT)
 
 
 def test_every_figure_stands_under_its_title_with_its_caption(
     page: Page, crash: RunResults
 ) -> None:
-    figures = [make(crash) for make in FIGURES]
-    assert page.inside("h2") == [*(figure.title for figure in figures), "Run card"]
+    figures = [make(crash) for make in REPORT]
+    assert page.inside("h2") == [*(sentence(figure.title) for figure in figures), "Run card"]
     assert set(page.inside("p")) >= {figure.caption for figure in figures}
 
 
@@ -127,7 +128,7 @@ def test_a_question_is_text_even_if_it_looks_like_markup(
 @pytest.mark.parametrize("name", ["no_shocks", "no_losses", "no_messages"])
 def test_the_page_of_a_run_where_little_happened_is_whole(results_of: ResultsOf, name: str) -> None:
     page = Page(render_report(results_of(name)))
-    assert page.count("section") == len(FIGURES)
+    assert page.count("section") == len(REPORT)
 
 
 def test_the_page_is_the_same_each_time(crash: RunResults) -> None:

@@ -1,0 +1,1 @@
+"""The pages that show results in a browser, from the tables alone."""
