@@ -36,6 +36,7 @@ bench: $(VENV)/installed ## how fast it is, as ratios within one run
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 		--constraint constraints.txt --editable '.[bench]'
 	$(BIN)/python tests/benchmarks/margin.py
+	$(BIN)/python tests/benchmarks/sweeps.py
 
 format: $(VENV)/installed ## format the code
 	$(BIN)/ruff format .

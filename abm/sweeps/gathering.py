@@ -54,6 +54,7 @@ CELLS_IN_FILE = 64_000_000
 """The same for a file of a kept table: about half a gigabyte in memory, a tenth of it on disk."""
 
 PIECES_HELD = 8
+MOST_PARTS = 64
 UNITS = {"seconds": "seconds", "hours": "hours", "usd": "USD", "probability": "", "count": ""}
 
 PLACE_FIELDS = (
@@ -161,14 +162,18 @@ class _Source:
         self.piece_of = np.repeat(np.arange(len(ids)), lengths)[order]
         self.loaded: OrderedDict[int, tuple[Table, dict[int, tuple[int, int]]]] = OrderedDict()
 
-    def rows(self, run: np.uint64) -> Table | None:
-        """Return the rows of a run; None if it left none in this table."""
+    def find(self, run: np.uint64) -> tuple[int, int, int] | None:
+        """Return the piece, first row and rows of a run; None if it left none in this table."""
         place = int(np.searchsorted(self.ids, run))
         if place == len(self.ids) or self.ids[place] != run:
             return None
-        table, spans = self._load(int(self.piece_of[place]))
-        span = spans.get(int(run))
-        return None if span is None else table.slice(*span)
+        piece = int(self.piece_of[place])
+        span = self._load(piece)[1].get(int(run))
+        return None if span is None else (piece, *span)
+
+    def rows(self, piece: int, start: int, count: int) -> Table:
+        """Return rows of a piece."""
+        return self._load(piece)[0].slice(start, count)
 
     def _load(self, number: int) -> tuple[Table, dict[int, tuple[int, int]]]:
         if number not in self.loaded:
@@ -212,15 +217,33 @@ def _spans(table: Table) -> dict[int, tuple[int, int]]:
 def _groups(source: _Source, ids: RunIds, columns: list[str]) -> Iterator[tuple[int, int, Table]]:
     """Yield the first and last place of runs and their rows, a row group at a time."""
     parts: list[Table] = []
+    span: tuple[int, int, int] | None = None
     rows, start = 0, 0
+
+    def close() -> None:
+        nonlocal span, parts
+        if span is not None:
+            parts.append(source.rows(*span).select(columns))
+        if len(parts) >= MOST_PARTS:
+            parts = [pa.concat_tables(parts).combine_chunks()]
+        span = None
+
     for place, run in enumerate(ids):
-        found = source.rows(run)
+        found = source.find(run)
         if found is not None:
-            parts.append(found.select(columns))
-            rows += found.num_rows
+            piece, first, count = found
+            rows += count
+            # Runs that stand together are taken at once: a slice of each would be many objects.
+            if span is not None and span[0] == piece and sum(span[1:]) == first:
+                span = (piece, span[1], span[2] + count)
+            else:
+                close()
+                span = found
         if rows * len(columns) >= CELLS_IN_GROUP:
+            close()
             yield start, place + 1, pa.concat_tables(parts).combine_chunks()
             parts, rows, start = [], 0, place + 1
+    close()
     if parts:
         yield start, len(ids), pa.concat_tables(parts).combine_chunks()
 
