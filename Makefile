@@ -35,8 +35,10 @@ check: $(VENV)/installed ## style, types and the direction of imports
 bench: $(VENV)/installed ## how fast it is, as ratios within one run
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 		--constraint constraints.txt --editable '.[bench]'
-	$(BIN)/python tests/benchmarks/margin.py
-	$(BIN)/python tests/benchmarks/sweeps.py
+	$(BIN)/python -m tests.benchmarks.margin
+	$(BIN)/python -m tests.benchmarks.matching
+	$(BIN)/python -m tests.benchmarks.run
+	$(BIN)/python -m tests.benchmarks.sweeps
 
 format: $(VENV)/installed ## format the code
 	$(BIN)/ruff format .

@@ -5,10 +5,7 @@ Every comparison computes the same numbers and checks that they are equal before
 
 from __future__ import annotations
 
-import math
-import time
 import tracemalloc
-from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import mesa
@@ -16,11 +13,14 @@ import numpy as np
 import QuantLib
 from vollib.black import black
 
-from abm.margin import Marks, SpanMethod, mark_instruments
+from abm.margin import Marks, Requirements, SpanMethod, mark_instruments
+from abm.margin.fused import compiled
 from abm.margin.sparse import assembled
 from abm.market import InstrumentTable
 from abm.market.pricing import black_76
 from abm.scenario.market import StressGrid, Volatility
+from tests.benchmarks.plain_market import PlainAccount, PlainPrices
+from tests.benchmarks.timing import compared, growth_exponent, median_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,25 +30,9 @@ if TYPE_CHECKING:
     from abm.margin.span_method import PreparedSpan
 
 DAY = 86_400
-YEAR = 31_536_000
+# Tables priced one after the other, so that ours takes as long as a loop over one does.
+TABLES = 10
 GRID = StressGrid(price_scan_range=0.2)
-NORMAL = NormalDist()
-
-
-def best_seconds(work: Callable[[], object], repeats: int = 7) -> float:
-    """Return the shortest of some runs: what the work takes when nothing disturbs it."""
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return min(times)
-
-
-def compared(ours: Callable[[], object], theirs: Callable[[], object]) -> tuple[float, float]:
-    """Return the shortest runs of both, taken in turns so that one machine's moods hit both."""
-    pairs = [(best_seconds(ours, 3), best_seconds(theirs, 1)) for _ in range(7)]
-    return min(mine for mine, _ in pairs), min(other for _, other in pairs)
 
 
 def listed(instruments: int) -> InstrumentTable:
@@ -77,100 +61,42 @@ def book(accounts: int, each: int, instruments: int) -> csr_array:
     return assembled(lots, series, starts, instruments)
 
 
-def black_one(forward: float, strike: float, deviation: float, *, is_call: bool) -> float:
-    """Value one option as a model that steps its agents one by one does."""
-    first = (math.log(forward / strike) + 0.5 * deviation**2) / deviation
-    sign = 1.0 if is_call else -1.0
-    return sign * (
-        forward * NORMAL.cdf(sign * first) - strike * NORMAL.cdf(sign * (first - deviation))
-    )
-
-
-class PlainTrader(mesa.Agent):
-    """A trader that margins itself: what this project exists to avoid."""
-
-    def __init__(self, model: PlainMarket, positions: list[tuple[int, float]]) -> None:
-        super().__init__(model)
-        self.positions = positions
-        self.maintenance = 0.0
-
-    def step(self) -> None:
-        """Reprice its own positions at every stress point."""
-        market: PlainMarket = self.model
-        worst = shorts = 0.0
-        for price, volatility, cover in market.points:
-            profit = 0.0
-            for series, lots in self.positions:
-                strike, is_call, deviation, value = market.series[series]
-                stressed = black_one(
-                    market.price * price, strike, deviation * volatility, is_call=is_call
-                )
-                profit += lots * (stressed - value) * cover
-            worst = max(worst, -profit)
-        for _, lots in self.positions:
-            shorts += max(-lots, 0.0)
-        self.maintenance = max(worst, GRID.short_option_minimum * market.price * shorts)
-
-
-class PlainMarket(mesa.Model):
-    """A market of traders that are stepped one by one."""
-
-    def __init__(self, positions: csr_array, table: InstrumentTable, marks: Marks) -> None:
-        super().__init__(rng=1)
-        points = SpanMethod(GRID).points
-        self.price = marks.price_usd
-        self.points = list(
-            zip(
-                points.price_factor.tolist(),
-                points.volatility_factor.tolist(),
-                points.cover.tolist(),
-                strict=True,
-            )
-        )
-        deviation = marks.volatility * np.sqrt(table.expiry_second / YEAR)
-        self.series = list(
-            zip(
-                table.strike_usd.tolist(),
-                table.is_call.tolist(),
-                deviation.tolist(),
-                marks.value.tolist(),
-                strict=True,
-            )
-        )
-        for account in range(positions.shape[0]):
-            entries = slice(positions.indptr[account], positions.indptr[account + 1])
-            held = zip(
-                positions.indices[entries].tolist(), positions.data[entries].tolist(), strict=True
-            )
-            PlainTrader(self, list(held))
-
-    def step(self) -> None:
-        """Let every trader margin itself."""
-        self.agents.do("step")
-
-
 def bench_pass() -> Callable[[], object]:
     """Time one pass over a million accounts; return what makes it."""
     accounts, each, instruments = 1_000_000, 3, 60
     _, _, span = prepared_span(instruments)
     positions = book(accounts, each, instruments)
-    seconds = best_seconds(lambda: span.requirements(positions), 9)
+    short_minimum = GRID.short_option_minimum * span.marks.price_usd
     moved = [np.empty_like(part) for part in (positions.data, positions.indices)]
+
+    def whole_pass() -> Requirements:
+        return span.requirements(positions)
 
     def move() -> None:
         np.copyto(moved[0], positions.data)
         np.copyto(moved[1], positions.indices)
 
+    by_products = span._by_products(positions, short_minimum)
+    found = whole_pass()
+    np.testing.assert_array_equal(found.position_value, by_products[0])
+    np.testing.assert_array_equal(found.maintenance, by_products[1])
     tracemalloc.start()
-    span.requirements(positions)
+    whole_pass()
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
+    taken, moving = compared(whole_pass, move)
+    how = "with Numba" if compiled() else "without Numba"
     print(
         f"one pass, {accounts:,} accounts, {each} positions each, {instruments} series, 16 points: "
-        f"{seconds * 1e3:.1f} ms, {seconds / best_seconds(move):.0f} times moving the data, "
+        f"{taken * 1e3:.1f} ms {how}, {taken / moving:.0f} times moving the data, "
         f"{peak / 1e6:.0f} MB beyond the positions"
     )
-    return lambda: span.requirements(positions)
+    taken, products = compared(whole_pass, lambda: span._by_products(positions, short_minimum))
+    print(
+        f"the same by NumPy and SciPy alone: {products * 1e3:.1f} ms, {products / taken:.1f} times "
+        "as long; equal to the last bit"
+    )
+    return whole_pass
 
 
 def bench_plain(whole_pass: Callable[[], object]) -> None:
@@ -178,11 +104,24 @@ def bench_plain(whole_pass: Callable[[], object]) -> None:
     accounts, instruments = 1_000, 60
     table, marks, span = prepared_span(instruments)
     positions = book(accounts, 3, instruments)
-    market = PlainMarket(positions, table, marks)
-    market.step()
-    plain = np.array([agent.maintenance for agent in market.agents])
-    np.testing.assert_allclose(plain, span.requirements(positions).maintenance, atol=1e-9, rtol=0)
-    pass_seconds, step_seconds = compared(whole_pass, market.step)
+    market = mesa.Model(rng=1)
+    prices = PlainPrices(GRID, table, marks, 0)
+    for account in range(accounts):
+        entries = slice(positions.indptr[account], positions.indptr[account + 1])
+        held = zip(
+            positions.indices[entries].tolist(), positions.data[entries].tolist(), strict=True
+        )
+        PlainAccount(market).positions = list(held)
+
+    def step() -> None:
+        market.agents.do("margin", prices)
+
+    step()
+    expected = span.requirements(positions)
+    for name, shared in (("maintenance", expected.maintenance), ("value", expected.position_value)):
+        plain = [getattr(agent, name) for agent in market.agents]
+        np.testing.assert_allclose(plain, shared, atol=1e-9, rtol=0)
+    pass_seconds, step_seconds = compared(whole_pass, step)
     each = step_seconds / accounts
     print(
         f"the same, trader by trader in plain Mesa: {each * 1e6:.0f} microseconds each, "
@@ -229,7 +168,8 @@ def bench_pricing() -> None:
 
     for name, work in (("vollib", with_vollib), ("QuantLib", with_quantlib)):
         np.testing.assert_allclose(work(), shared(), atol=1e-9, rtol=0)
-        ours, theirs = compared(shared, work)
+        ours, theirs = compared(lambda: [shared() for _ in range(TABLES)], work)
+        ours /= TABLES
         print(
             f"one option: {ours / count * 1e9:.0f} ns; {name} in a loop {theirs / count * 1e9:,.0f}"
             f" ns, {theirs / ours:,.0f} times as long; equal to 1e-9"
@@ -240,8 +180,7 @@ def bench_growth() -> None:
     """Print how time grows with accounts, positions and points."""
 
     def exponent(sizes: list[int], work: Callable[[int], Callable[[], object]]) -> float:
-        seconds = [best_seconds(work(size)) for size in sizes]
-        return float(np.polyfit(np.log(sizes), np.log(seconds), 1)[0])
+        return growth_exponent(sizes, [median_seconds(work(size)) for size in sizes])
 
     _, marks, span = prepared_span(60)
 
