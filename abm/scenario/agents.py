@@ -65,7 +65,19 @@ class MarketMakers(Table):
     capital_usd: Annotated[Positive, Field(description="Deposit of each at the venue")]
     half_spread_volatility: Annotated[
         Positive, Field(description="Half-spread in volatility, 0.01 is one point")
-    ] = 0.0075
+    ] = 0.009
+    wing_width: Annotated[
+        NotNegative,
+        Field(description="Further half-spreads for an option of no delta; none from 0.4 on"),
+    ] = 2.0
+    deep_width: Annotated[
+        NotNegative,
+        Field(description="Further half-spreads for an option of delta 1; none up to 0.6"),
+    ] = 15.0
+    exposure_seconds: Annotated[
+        Seconds,
+        Field(description="Time until a stale quote is replaced, for which gamma is charged"),
+    ] = 600.0
     quote_lots: Annotated[Count, Field(description="Contracts at the best level")] = 20
     inventory_limit_lots: Annotated[Count, Field(description="Contracts of one series")] = 2_000
     inventory_skew_volatility: Annotated[
