@@ -26,7 +26,16 @@ class Traders(Table):
     """One kind of trader and its population."""
 
     strategy: Annotated[
-        Literal["buy_options", "sell_options", "sell_leveraged", "trade_spreads"],
+        Literal[
+            "buy_options",
+            "hedge",
+            "buy_lottery",
+            "sell_options",
+            "sell_yield",
+            "sell_leveraged",
+            "trade_spreads",
+            "follow_trend",
+        ],
         Field(description="What this kind does when it arrives"),
     ]
     count: Annotated[Count, Field(description="Traders of this kind")]
@@ -39,6 +48,21 @@ class Traders(Table):
     collateral_tokens: Shares
     orders_per_day: Annotated[NotNegative, Field(description="Mean arrivals of one trader")]
     market_order_share: Annotated[Fraction, Field(description="Of its orders")] = 0.7
+    put_share: Annotated[
+        Fraction | None,
+        Field(description="Chance of a put rather than a call, instead of the strategy's own"),
+    ] = None
+    size_law: Annotated[
+        Literal["uniform", "lognormal", "pareto"],
+        Field(description="Law of order sizes; their mean is the same under all"),
+    ] = "uniform"
+    size_ln_sigma: Annotated[
+        NotNegative, Field(description="Log standard deviation of lognormal sizes")
+    ] = 1.0
+    size_tail_index: Annotated[
+        float,
+        Field(gt=1, description="Tail index of pareto sizes; near 1 few orders are nearly all"),
+    ] = 2.0
     top_up_probability: Annotated[
         Probability, Field(description="Answers a margin call if it has the money")
     ] = 0.5
@@ -56,6 +80,30 @@ class Traders(Table):
             "was, drawn for each trader from 0 to this; 0 for nobody"
         ),
     ] = 0.0
+
+
+class Arrivals(Table):
+    """How orders come: at random, in answer to each other, more of them in wild markets."""
+
+    branching_ratio: Annotated[
+        FractionBelowOne,
+        Field(description="Mean orders that one order brings directly; 0 for none (Hawkes)"),
+    ] = 0.0
+    decay_seconds: Annotated[
+        PositiveSeconds, Field(description="Mean time from an order to those it brings")
+    ] = 300.0
+    volatility_response: Annotated[
+        NotNegative,
+        Field(
+            description="Power of realised over calm volatility that the rate grows by; 0 for none"
+        ),
+    ] = 0.0
+    highest_multiple: Annotated[
+        AtLeastOne, Field(description="Cap of that growth, in multiples of the rate")
+    ] = 10.0
+    trend_hours: Annotated[
+        Positive, Field(description="Look-back of those who follow the trend")
+    ] = 4.0
 
 
 class MarketMakers(Table):
