@@ -70,7 +70,24 @@ def _predictions(run: Path) -> None:
         typer.echo("too few moves to learn from")
 
 
+def facts(run: RunFolder) -> None:
+    """Set the stylised facts of a run beside their targets: met or missed, with the source."""
+    from abm.analysis.facts import stylised_facts
+    from abm.recording.results import read_results
+
+    found = stylised_facts(read_results(run))
+    for fact in found:
+        measured = "-" if fact.measured is None else f"{fact.measured:,.3g}"
+        typer.echo(
+            f"{fact.label:<44}{measured:>10} {fact.unit:<7}{fact.target:>20}  "
+            f"{fact.verdict:<8}{fact.source}"
+        )
+    met = sum(fact.met is True for fact in found)
+    asked = sum(fact.met is not None for fact in found)
+    typer.echo(f"{met} of {asked} facts met")
+
+
 def register(app: typer.Typer) -> None:
     """Add these commands to the command line."""
-    for command in (flow,):
+    for command in (flow, facts):
         app.command()(command)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import mesa
 import numpy as np
 
+from abm.agents.strategies import STRATEGIES, order_size, wants_put
 from abm.venue import Lifetime, Order, Side
 
 if TYPE_CHECKING:
@@ -22,18 +23,6 @@ if TYPE_CHECKING:
 DRAWS_PER_ARRIVAL = 6
 """Uniform draws that one arrival takes, whatever it does with them."""
 
-# Largest share that one order takes: of a buyer's deposit, of a seller's free margin.
-BUYER_SPEND = 0.03
-SELLER_USE = {"sell_options": 0.25, "sell_leveraged": 0.6, "trade_spreads": 0.2}
-# Ranges of the absolute delta that a strategy looks for.
-DELTA_RANGE = {
-    "buy_options": (0.10, 0.50),
-    "sell_options": (0.10, 0.35),
-    "sell_leveraged": (0.20, 0.50),
-    "trade_spreads": (0.20, 0.45),
-}
-# Chance that a strategy picks a put: sellers earn the richer premium of puts.
-PUT_SHARE = {"buy_options": 0.5, "sell_options": 0.6, "sell_leveraged": 0.75, "trade_spreads": 0.5}
 # How far beyond the mark a market order may trade, and a resting one stands from it.
 MARKET_REACH = 0.25
 LIMIT_REACH = 0.10
@@ -55,6 +44,8 @@ class TraderView:
     wealth_usd : float
         The deposit it started with.
     tick_usd : float
+    trend : float
+        Log move of the published price over the scenario's look-back.
     """
 
     instruments: InstrumentTable
@@ -63,19 +54,23 @@ class TraderView:
     free_margin_usd: float
     wealth_usd: float
     tick_usd: float
+    trend: float = 0.0
 
 
-def choose_instrument(view: TraderView, strategy: str, draws: Sequence[float]) -> int | None:
+def choose_instrument(view: TraderView, parameters: Traders, draws: Sequence[float]) -> int | None:
     """Return the live series of a drawn expiry and type whose delta is nearest a drawn target."""
+    strategy = STRATEGIES[parameters.strategy]
     table, marks = view.instruments, view.marks
     alive = marks.alive & (marks.value > view.tick_usd)
     expiries = sorted(dict.fromkeys(table.expiry_second[alive].tolist()))
     if not expiries:
         return None
     expiry = expiries[min(int(draws[0] * len(expiries)), len(expiries) - 1)]
-    wants_put = draws[1] < PUT_SHARE[strategy]
-    fits = alive & (table.expiry_second == expiry) & (table.is_call != wants_put)
-    low, high = DELTA_RANGE[strategy]
+    put = wants_put(strategy, parameters.put_share, view.trend, draws[1])
+    if put is None:
+        return None
+    fits = alive & (table.expiry_second == expiry) & (table.is_call != put)
+    low, high = strategy.delta
     distance = np.abs(np.abs(marks.delta) - (low + draws[2] * (high - low)))
     if not fits.any():
         return None
@@ -103,18 +98,19 @@ def choose_orders(
     list of Order
         Nothing, one order, or the two legs of a spread.
     """
-    strategy = parameters.strategy
-    instrument = choose_instrument(view, strategy, draws)
+    strategy = STRATEGIES[parameters.strategy]
+    instrument = choose_instrument(view, parameters, draws)
     if instrument is None:
         return []
     value = float(view.marks.value[instrument])
-    if strategy == "buy_options":
-        lots = int(view.wealth_usd * BUYER_SPEND * draws[3] / value)
+    size = order_size(parameters, draws[3])
+    if strategy.side is Side.BUY:
+        lots = int(view.wealth_usd * min(strategy.use * size, 1.0) / value)
         return _order(account, instrument, Side.BUY, lots, parameters, view, draws)
-    budget = max(view.free_margin_usd, 0.0) * SELLER_USE[strategy] * draws[3]
+    budget = max(view.free_margin_usd, 0.0) * min(strategy.use * size, 1.0)
     lots = int(budget / max(float(view.unit_margin_usd[instrument]), view.tick_usd))
     sold = _order(account, instrument, Side.SELL, lots, parameters, view, draws)
-    if strategy != "trade_spreads" or not sold:
+    if strategy.legs == "one" or not sold:
         return sold
     wing = _further_out(view, instrument)
     if wing is None:

@@ -26,7 +26,16 @@ class Traders(Table):
     """One kind of trader and its population."""
 
     strategy: Annotated[
-        Literal["buy_options", "sell_options", "sell_leveraged", "trade_spreads"],
+        Literal[
+            "buy_options",
+            "hedge",
+            "buy_lottery",
+            "sell_options",
+            "sell_yield",
+            "sell_leveraged",
+            "trade_spreads",
+            "follow_trend",
+        ],
         Field(description="What this kind does when it arrives"),
     ]
     count: Annotated[Count, Field(description="Traders of this kind")]
@@ -39,6 +48,21 @@ class Traders(Table):
     collateral_tokens: Shares
     orders_per_day: Annotated[NotNegative, Field(description="Mean arrivals of one trader")]
     market_order_share: Annotated[Fraction, Field(description="Of its orders")] = 0.7
+    put_share: Annotated[
+        Fraction | None,
+        Field(description="Chance of a put rather than a call, instead of the strategy's own"),
+    ] = None
+    size_law: Annotated[
+        Literal["uniform", "lognormal", "pareto"],
+        Field(description="Law of order sizes; their mean is the same under all"),
+    ] = "uniform"
+    size_ln_sigma: Annotated[
+        NotNegative, Field(description="Log standard deviation of lognormal sizes")
+    ] = 1.0
+    size_tail_index: Annotated[
+        float,
+        Field(gt=1, description="Tail index of pareto sizes; near 1 few orders are nearly all"),
+    ] = 2.0
     top_up_probability: Annotated[
         Probability, Field(description="Answers a margin call if it has the money")
     ] = 0.5
@@ -58,6 +82,30 @@ class Traders(Table):
     ] = 0.0
 
 
+class Arrivals(Table):
+    """How orders come: at random, in answer to each other, more of them in wild markets."""
+
+    branching_ratio: Annotated[
+        FractionBelowOne,
+        Field(description="Mean orders that one order brings directly; 0 for none (Hawkes)"),
+    ] = 0.0
+    decay_seconds: Annotated[
+        PositiveSeconds, Field(description="Mean time from an order to those it brings")
+    ] = 300.0
+    volatility_response: Annotated[
+        NotNegative,
+        Field(
+            description="Power of realised over calm volatility that the rate grows by; 0 for none"
+        ),
+    ] = 0.0
+    highest_multiple: Annotated[
+        AtLeastOne, Field(description="Cap of that growth, in multiples of the rate")
+    ] = 10.0
+    trend_hours: Annotated[
+        Positive, Field(description="Look-back of those who follow the trend")
+    ] = 4.0
+
+
 class MarketMakers(Table):
     """Market makers: quotes around the surface, skewed by inventory, withdrawn under stress."""
 
@@ -65,7 +113,19 @@ class MarketMakers(Table):
     capital_usd: Annotated[Positive, Field(description="Deposit of each at the venue")]
     half_spread_volatility: Annotated[
         Positive, Field(description="Half-spread in volatility, 0.01 is one point")
-    ] = 0.0075
+    ] = 0.009
+    wing_width: Annotated[
+        NotNegative,
+        Field(description="Further half-spreads for an option of no delta; none from 0.4 on"),
+    ] = 2.0
+    deep_width: Annotated[
+        NotNegative,
+        Field(description="Further half-spreads for an option of delta 1; none up to 0.6"),
+    ] = 15.0
+    exposure_seconds: Annotated[
+        Seconds,
+        Field(description="Time until a stale quote is replaced, for which gamma is charged"),
+    ] = 600.0
     quote_lots: Annotated[Count, Field(description="Contracts at the best level")] = 20
     inventory_limit_lots: Annotated[Count, Field(description="Contracts of one series")] = 2_000
     inventory_skew_volatility: Annotated[

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from abm.errors import Problem, ScenarioError
 from abm.scenario.faults import JsonValue, problems_of
 from abm.scenario.model import Scenario, cross_table_problems
+from abm.scenario.populations import expand_population
 from abm.scenario.profiles import chain_profiles, expand_profiles, protocol_profiles
 from abm.scenario.replays import expand_files
 
@@ -82,7 +83,8 @@ def parse_scenario(
     """
     data, unknown = expand_profiles(data)
     data, faults = expand_files(data, Path(folder))
-    unknown += faults
+    data, misfits = expand_population(data)
+    unknown += faults + misfits
     try:
         scenario = _validate(data)
     except ValidationError as error:
@@ -92,6 +94,18 @@ def parse_scenario(
         raise ScenarioError(source, _without_echoes(problems, unknown))
     # No result may depend on the order of a file's tables.
     return _validate(_sorted(data))
+
+
+POPULATION_SCHEMA: dict[str, JsonValue] = {
+    "description": "Traders of all kinds, instead of a count for each",
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["total", "shares"],
+    "properties": {
+        "total": {"type": "integer", "minimum": 1},
+        "shares": {"type": "object", "additionalProperties": {"type": "number"}},
+    },
+}
 
 
 def _without_echoes(problems: list[Problem], unknown: list[Problem]) -> list[Problem]:
@@ -181,6 +195,9 @@ def scenario_schema() -> dict[str, JsonValue]:
         choice["enum"] = list(profiles)
     tables["Chain"].pop("required")
     tables["Channel"]["required"] = ["source", "destination", "protocol"]
+    # The population fills this in, and is gone when a scenario is checked.
+    tables["Traders"]["required"].remove("count")
+    schema["properties"]["population"] = POPULATION_SCHEMA
     # A file fills these in.
     tables["ReplayPrice"]["required"] = ["kind", "source"]
     tables["VolatilityIndex"]["required"] = ["source"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from abm.errors import Problem
-from abm.scenario.agents import Liquidators, MarketMakers, Oracles, Relayers, Traders
+from abm.scenario.agents import Arrivals, Liquidators, MarketMakers, Oracles, Relayers, Traders
 from abm.scenario.clock import Clock
 from abm.scenario.collateral import Collateral, GasTreasury, Liquidation, Waterfall
 from abm.scenario.contagion import Contagion
@@ -44,6 +44,7 @@ class Scenario(Table):
     gas: GasTreasury = GasTreasury()
     contagion: Contagion = Contagion()
     traders: Annotated[dict[Name, Traders], Field(min_length=1)]
+    arrivals: Arrivals = Arrivals()
     market_makers: MarketMakers
     relayers: Relayers
     oracles: Oracles = Oracles()

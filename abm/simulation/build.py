@@ -9,7 +9,7 @@ import numpy as np
 from abm.collateral import ARCHITECTURES, Surroundings, make_token_table
 from abm.ledger import CashBook, TokenLedger, open_holders
 from abm.margin import METHODS, PositionTable, Requirements, mark_instruments
-from abm.market import PriceBoard, Round, list_instruments
+from abm.market import Grid, PriceBoard, Round, list_instruments
 from abm.network import Transport, build_graph
 from abm.randomness import Streams
 from abm.recording.events import EventLog
@@ -108,7 +108,13 @@ def build_world(scenario: Scenario) -> World:
         instruments=instruments,
         traders=traders,
         withdrawals=Withdrawals(draw_withdrawals(scenario, streams)),
-        arrivals=draw_arrivals(traders, clock.step_count, clock.step_seconds, streams),
+        arrivals=draw_arrivals(
+            traders,
+            Grid(clock.step_count, clock.step_seconds),
+            streams,
+            scenario.arrivals,
+            path.realised / scenario.market.volatility.base,
+        ),
         liquidators=liquidators,
         relayers=draw_relayers(scenario, streams),
         ledger=ledger,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import log
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -55,7 +56,17 @@ class OrderDesk:
             free_margin_usd=float(world.beliefs.equity[account] - initial),
             wealth_usd=float(world.traders.wealth_usd[account]),
             tick_usd=world.exchange.tick_usd,
+            trend=self._trend(),
         )
+
+    def _trend(self) -> float:
+        """Return the log move of the venue's published price over the scenario's look-back."""
+        world = self._world
+        history = world.published_history
+        back = round(
+            world.scenario.arrivals.trend_hours * 3_600 / world.scenario.clock.step_seconds
+        )
+        return log(history[-1] / history[max(len(history) - 1 - back, 0)]) if history else 0.0
 
     def _unit_margins(self) -> NDArray[np.float64]:
         world = self._world

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from abm.agents import DRAWS_PER_ARRIVAL, TraderView, choose_orders
+from abm.agents.strategies import STRATEGIES
 from abm.margin import unit_initial
 from abm.market import worth_usd
 from abm.simulation.population import trader_rule
@@ -78,9 +79,10 @@ def open_positions(world: World) -> None:
         use = 1.0 - 2.0 * (1.0 - mean) * utilisation
         for order in choose_orders(trader, rule, view, choice):
             ticks = world.exchange.ticks(float(world.marks.value[order.instrument]))
-            if order.side is Side.BUY and rule.strategy == "buy_options":
+            opening = STRATEGIES[rule.strategy].opening
+            if opening == "premium":
                 lots = int(order.lots * BUYER_OPENING_MULTIPLE)
-            elif rule.strategy == "trade_spreads":
+            elif opening == "order":
                 lots = order.lots
             else:
                 budget = view.free_margin_usd * use

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,9 @@ from abm.units import SECONDS_PER_DAY
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from abm.market import Grid
     from abm.randomness import Streams
+    from abm.scenario.agents import Arrivals as ArrivalRule
     from abm.scenario.agents import Traders
     from abm.scenario.model import Scenario
 
@@ -120,18 +123,77 @@ class Arrivals:
 
 
 def draw_arrivals(
-    population: TraderPopulation, step_count: int, step_seconds: int, streams: Streams
+    population: TraderPopulation,
+    grid: Grid,
+    streams: Streams,
+    rule: ArrivalRule,
+    wildness: NDArray[np.float64],
 ) -> Arrivals:
-    """Draw the arrivals of the whole population for the whole run, as one Poisson process."""
+    """Draw the arrivals of the whole population for the whole run, as one process.
+
+    Parameters
+    ----------
+    population : TraderPopulation
+        Who arrives, at which rates.
+    grid : Grid
+        The steps of the run.
+    streams : Streams
+        Of the run.
+    rule : ArrivalRule
+        How orders answer to each other and to volatility.
+    wildness : ndarray, shape (steps + 1,)
+        Realised over calm volatility at each step.
+    """
     rng = streams.get("arrivals")
     rates = population.orders_per_second
     total = float(rates.sum())
-    counts = rng.poisson(total * step_seconds, step_count + 1)
+    counts = arrival_counts(total * grid.step_seconds, grid, rng, rule, wildness)
     first = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     cumulative = np.cumsum(rates) / total if total > 0 else np.ones(len(rates))
     uniforms = rng.random((int(first[-1]), 1 + DRAWS_PER_ARRIVAL))
     trader = np.searchsorted(cumulative, uniforms[:, 0], side="right")
     return Arrivals(first, np.minimum(trader, len(rates) - 1), uniforms[:, 1:])
+
+
+def arrival_counts(
+    mean: float,
+    grid: Grid,
+    rng: np.random.Generator,
+    rule: ArrivalRule,
+    wildness: NDArray[np.float64],
+) -> NDArray[np.int64]:
+    """Draw how many orders come in every step.
+
+    Given the steps before, the count is Poisson with the mean that ``abm.analysis.order_flow``
+    fits: of what answers to nothing, ``(1 - branching) * mean`` times the growth with volatility,
+    and of each earlier order ``branching`` answers, spread over later steps with the decay. In a
+    calm market ``mean`` is therefore the mean of all orders, answers included.
+
+    Parameters
+    ----------
+    mean : float
+        Orders in a step of a calm market.
+    grid, rng, rule, wildness
+        As `draw_arrivals` has them.
+
+    Returns
+    -------
+    ndarray of int64, shape (steps + 1,)
+    """
+    growth = np.minimum(
+        np.maximum(wildness, 1.0) ** rule.volatility_response, rule.highest_multiple
+    )
+    if rule.branching_ratio == 0:
+        return rng.poisson(mean * growth, grid.step_count + 1)
+    base = (1.0 - rule.branching_ratio) * mean * growth
+    keep = math.exp(-grid.step_seconds / rule.decay_seconds)
+    excited = mean  # as if orders had come at their mean before
+    counts = np.zeros(grid.step_count + 1, dtype=np.int64)
+    for step, fresh in enumerate(base.tolist()):
+        count = int(rng.poisson(fresh + rule.branching_ratio * excited))
+        excited = keep * excited + (1.0 - keep) * count
+        counts[step] = count
+    return counts
 
 
 @dataclass(frozen=True)

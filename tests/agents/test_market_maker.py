@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from abm.agents import MakerView, choose_quotes
+from abm.agents.market_maker import half_spreads
 from abm.margin import Marks
 from abm.scenario.agents import MarketMakers
 
@@ -22,6 +24,9 @@ RULE = MarketMakers(
     count=1,
     capital_usd=1e6,
     half_spread_volatility=0.0075,
+    wing_width=1.5,
+    deep_width=15.0,
+    exposure_seconds=0.0,
     quote_lots=20,
     inventory_limit_lots=100,
     inventory_skew_volatility=0.0075,
@@ -57,6 +62,39 @@ def ladder(seen: MakerView) -> MassQuote:
     quote = choose_quotes(seen, RULE)
     assert quote is not None
     return quote
+
+
+@pytest.mark.parametrize(
+    ("delta", "further"),
+    [
+        # wing_width 1.5: at 0.2, half way to 0.4, a quarter of it; at 0.4 and above nothing.
+        (0.0, 1.5),
+        (0.2, 0.375),
+        (-0.2, 0.375),
+        (0.4, 0.0),
+        (0.6, 0.0),
+        # deep_width 15: at 0.8 half of it.
+        (0.8, 7.5),
+        (-1.0, 15.0),
+    ],
+)
+def test_wings_and_deep_options_have_a_wider_part_that_stress_does_not_grow(
+    delta: float, further: float
+) -> None:
+    seen = view()
+    seen = replace(seen, marks=replace(seen.marks, delta=np.array([delta])))
+    for stress in (1.0, 3.0):
+        half = half_spreads(seen, RULE, stress)
+        assert half == pytest.approx(0.015 * (stress + further))
+
+
+def test_gamma_costs_half_the_variance_of_a_stale_quote_over_that_to_expiry() -> None:
+    # One hour of two days is 1 / 48; half of a volatility of 0.8 times it is 0.00833, and four
+    # times as much where volatility is twice as high.
+    rule = RULE.model_copy(update={"exposure_seconds": 3_600.0})
+    calm, wild = (half_spreads(view(), rule, stress) for stress in (1.0, 2.0))
+    assert calm == pytest.approx(0.015 + 0.8 / 96)
+    assert wild == pytest.approx(0.030 + 4 * 0.8 / 96)
 
 
 # With two days left the half-spread is 0.0075 * sqrt(1 + 6 / 2) = 0.015 in volatility, times a
