@@ -224,6 +224,19 @@ def test_a_reorganisation_voids_messages_of_those_who_did_not_wait() -> None:
     assert set(column(patient, "messages", "reason")) == {None}
 
 
+def test_a_deposit_whose_block_is_dropped_is_spent_twice() -> None:
+    """Top-ups of called traders, delivered and minted for, come back to their wallets."""
+    late = timed("reorg", at_hours=1.4)
+    bridged = {"collateral.architecture": "asset_bridge"}
+    actual = run(late, bridged)
+    kinds, values = column(actual, "events", "kind"), column(actual, "events", "value_usd")
+    spent = [value for kind, value in zip(kinds, values, strict=True) if kind == "spent_twice"]
+    assert spent
+    assert min(spent) > 0
+    # Where nothing is minted for a lock, there is nothing to spend twice.
+    assert "spent_twice" not in column(run(late), "events", "kind")
+
+
 def test_a_price_jump_stays_and_one_that_recovers_does_not() -> None:
     prices = column(run(), "steps", "price_usd")
     stays = column(run(timed("price_jump")), "steps", "price_usd")
