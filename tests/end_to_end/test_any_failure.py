@@ -90,7 +90,7 @@ def column(recorder: Recorder, table: str, name: str) -> list[Any]:
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_no_failure_breaks_a_rule_of_any_architecture(architecture: str, seed: int) -> None:
     """Conservation of every token is checked after every step: a breach would end the run."""
     recorder = everything_fails(architecture, seed)

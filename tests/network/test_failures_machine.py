@@ -42,8 +42,10 @@ class Failures(RuleBasedStateMachine):
         super().__init__()
         self.make_transport = make_transport
         self.now = 0
-        self.halts: list[tuple[str, int, int]] = []
-        self.freezes: list[tuple[str, int, int]] = []
+        # Place, start, end, and how many had been delivered by then: shocks start before the
+        # deliveries of a step, here they may come after those of their second.
+        self.halts: list[tuple[str, int, int, int]] = []
+        self.freezes: list[tuple[str, int, int, int]] = []
         self.delivered: list[Transit] = []
         self.told: Counter[tuple[str, int]] = Counter()
 
@@ -106,7 +108,7 @@ class Failures(RuleBasedStateMachine):
             self.transport.halt_channel(place, self.now, until)
         else:
             self.transport.halt_chain(place, self.now, until)
-        self.halts.append((place, self.now, until))
+        self.halts.append((place, self.now, until, len(self.delivered)))
 
     @rule(chain=st.sampled_from(CHAINS), seconds=st.integers(1, 3_000), forced=st.integers(1, 900))
     def stop_sequencer(self, chain: str, seconds: int, forced: int) -> None:
@@ -115,7 +117,7 @@ class Failures(RuleBasedStateMachine):
     @rule(chain=st.sampled_from(CHAINS), seconds=st.integers(1, 3_000))
     def freeze(self, chain: str, seconds: int) -> None:
         self.transport.chains[chain].freezes.halt(self.now, self.now + seconds)
-        self.freezes.append((chain, self.now, self.now + seconds))
+        self.freezes.append((chain, self.now, self.now + seconds, len(self.delivered)))
 
     @rule(chain=st.sampled_from(CHAINS), seconds=st.integers(1, 3_000))
     def lose_finality(self, chain: str, seconds: int) -> None:
@@ -196,14 +198,19 @@ class Failures(RuleBasedStateMachine):
 
     @invariant()
     def nothing_arrives_in_a_halt_and_no_tokens_in_a_freeze(self) -> None:
-        for transit in self.delivered:
-            end, channel = transit.end_second or 0, transit.message.channel
-            places = (channel, *CHANNELS[channel])
-            for place, start, until in self.halts:
-                assert place not in places or not start <= end < until
-            if transit.message.kind != "balance_report":
-                for place, start, until in self.freezes:
-                    assert place not in places or not start <= end < until
+        for place, start, until, before in self.halts:
+            for transit in self.delivered[before:]:
+                assert not self.meets(transit, place, start, until)
+        for place, start, until, before in self.freezes:
+            for transit in self.delivered[before:]:
+                tells = transit.message.kind == "balance_report"
+                assert tells or not self.meets(transit, place, start, until)
+
+    @staticmethod
+    def meets(transit: Transit, place: str, start: int, until: int) -> bool:
+        """Return whether a message arrived by a place while it stood still."""
+        channel = transit.message.channel
+        return place in (channel, *CHANNELS[channel]) and start <= (transit.end_second or 0) < until
 
     @invariant()
     def limits_bound_what_passes(self) -> None:

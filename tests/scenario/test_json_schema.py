@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from abm.scenario import scenario_schema
+from abm.scenario.profiles import chain_profiles, protocol_profiles
 
 SHIPPED = sorted((Path(__file__).parents[2] / "scenarios").glob("*.toml"))
 
@@ -94,3 +95,12 @@ def test_no_table_admits_other_keys() -> None:
 
 def test_every_table_says_what_it_is() -> None:
     assert [name for name, table in tables_in(scenario_schema()) if not table["description"]] == []
+
+
+def test_the_schema_names_every_profile_and_asks_for_no_key_that_one_may_fill_in() -> None:
+    tables = scenario_schema()["$defs"]
+    for table, names in (("Chain", chain_profiles()), ("Protocol", protocol_profiles())):
+        (choice, _) = tables[table]["properties"]["profile"]["anyOf"]
+        assert choice["enum"] == list(names)
+    assert "required" not in tables["Chain"]
+    assert tables["Channel"]["required"] == ["source", "destination", "protocol"]

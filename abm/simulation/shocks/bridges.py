@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from abm.collateral.at_venue import Transfer
+from abm.collateral.passage import MoveKind
 from abm.network import Fate
 from abm.units import seconds
 
@@ -150,6 +152,27 @@ def mint_unbacked(world: World, channel: str, token: int, value_usd: float, caus
     unit_usd = float(world.place.tokens.unit_usd(world.price_usd)[token])
     world.place.bridge.forge(world.holders.attacker, token, int(value_usd / unit_usd))
     world.log.add(world.now, "minted_unbacked", cause, place=channel, value_usd=value_usd)
+
+
+def spend_twice(world: World, transit: Transit, cause: int) -> None:
+    """Give a depositor back what a reorganisation unlocked, though it was minted for already."""
+    transfer, chain = (
+        transit.message.payload,
+        world.scenario.channels[transit.message.channel].source,
+    )
+    tokens = world.place.tokens
+    if not isinstance(transfer, Transfer) or transfer.move.kind is not MoveKind.DEPOSIT:
+        return
+    if not any(chain in tokens.locked_on[token] for token in tokens.representations):
+        return
+    move = transfer.move
+    units = world.place.bridge.drain(chain, transfer.token, move.units)
+    wallet = world.holders.wallet + move.account
+    world.ledger.transfer(world.holders.attacker, wallet, transfer.token, units)
+    value_usd = units * float(tokens.unit_usd(world.price_usd)[transfer.token])
+    world.log.add(
+        world.now, "spent_twice", cause, account=move.account, place=chain, value_usd=value_usd
+    )
 
 
 def steal(world: World, channel: str, most_usd: float | None, share: float, cause: int) -> float:

@@ -6,6 +6,7 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from abm.network import reorganise, stall_finality
+from abm.simulation.shocks.bridges import spend_twice
 
 if TYPE_CHECKING:
     from abm.scenario.shocks import (
@@ -56,6 +57,7 @@ def drop_blocks(world: World, shock: Reorg, when: Occurrence) -> None:
                 place=transit.message.channel,
                 value_usd=transit.message.value_usd,
             )
+            spend_twice(world, transit, cause)
 
 
 def lose_finality(world: World, shock: FinalityLoss, when: Occurrence) -> None:
