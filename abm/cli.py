@@ -1,4 +1,4 @@
-"""The command line: run, check, list, schema, profiles, report; more in `abm.cli_many`."""
+"""The command line: run, check, list, schema, profiles, report; more in its sister modules."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from abm.cli_architectures import register as register_architectures
+from abm.cli_contagion import register as register_contagion
 from abm.cli_many import INTERRUPTED, register
 from abm.errors import AbmError
 
@@ -243,6 +244,7 @@ def _replay_command(path: Path, overrides: list[str] | None, seed: int, second: 
 
 register(app)
 register_architectures(app)
+register_contagion(app)
 
 
 def main() -> None:

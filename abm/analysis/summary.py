@@ -46,11 +46,17 @@ def _depth(outcome: Outcome) -> str:
     return f"{worst:,.0f} lots{share}"
 
 
+def _band(outcome: Outcome) -> str:
+    ends = outcome["static_clearing_usd"], outcome["static_debtrank_usd"]
+    return " / ".join("none" if end is None else format_usd(end) for end in ends)
+
+
 LINES: tuple[tuple[str, Callable[[Outcome], str], bool], ...] = (
     ("Bad debt", _usd("bad_debt_usd"), False),
     ("paid by the insurance fund", _usd("paid_by_fund_usd"), True),
     ("socialised", _usd("socialised_usd"), True),
     ("paid by nobody", _usd("uncovered_usd"), True),
+    ("by balance sheets alone, clearing / DebtRank", _band, True),
     ("Largest true shortfall", _usd("worst_shortfall_usd"), False),
     ("Unresolved at the end", _usd("unresolved_usd"), False),
     ("Cost of liquidation to owners", _usd("liquidation_cost_usd"), False),

@@ -48,6 +48,13 @@ from abm.contagion.market_measures import (
     delta_conditional_var,
     marginal_expected_shortfall,
 )
+from abm.contagion.multilayer import (
+    Exposure,
+    Node,
+    NodeImportance,
+    multilayer_graph,
+    node_importance,
+)
 from abm.contagion.pieces import LinearValuation
 from abm.contagion.reconstruction import maximum_entropy, minimum_density
 from abm.contagion.shortfall import MarginShortfall, margin_shortfall
@@ -68,6 +75,7 @@ __all__ = [
     "Counting",
     "DebtRank",
     "Deleveraging",
+    "Exposure",
     "FireSale",
     "FirstFailure",
     "GraphFormat",
@@ -76,6 +84,8 @@ __all__ = [
     "LinearValuation",
     "LossBand",
     "MarginShortfall",
+    "Node",
+    "NodeImportance",
     "RingThresholds",
     "Solution",
     "Start",
@@ -106,6 +116,8 @@ __all__ = [
     "marginal_expected_shortfall",
     "maximum_entropy",
     "minimum_density",
+    "multilayer_graph",
+    "node_importance",
     "portfolio_overlap",
     "random_exposures",
     "ring_thresholds",

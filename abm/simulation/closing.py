@@ -134,8 +134,8 @@ def _record_auctions(world: World) -> None:
         )
 
 
-def _efficiency(world: World) -> tuple[float, ...]:
-    """Return how much capital the run needed for its open interest, and what moving it cost."""
+def _efficiency(world: World) -> tuple[float | None, ...]:
+    """Return how much capital the run needed, what balance sheets said, what moving it cost."""
     locked, transit, counted, required, interest, price = (
         np.array(world.recorder.column("steps", name), dtype=np.float64)
         for name in (
@@ -155,6 +155,8 @@ def _efficiency(world: World) -> tuple[float, ...]:
         float(np.clip(idle, 0.0, 1.0).mean()) if len(idle) else 0.0,
         float(transit.mean()),
         float((interest * price)[locked > 0].mean() / locked[locked > 0].mean()),
+        world.band.clearing_usd if world.band is not None else None,
+        world.band.debtrank_usd if world.band is not None else None,
         sum(move.gas_usd + move.fee_usd for move in moves),
         sum(move.value_usd for move in moves if move.kind == "withdrawal"),
     )

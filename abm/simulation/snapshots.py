@@ -8,6 +8,7 @@ import numpy as np
 
 from abm.margin import total_value
 from abm.simulation.balance_sheets import record_balance_sheets
+from abm.simulation.exposures import record_exposures
 from abm.simulation.feeds import record_feeds
 from abm.simulation.revaluation import owned_value, true_equity
 from abm.units import MICRO, dollars
@@ -76,6 +77,7 @@ def record_step(world: World) -> None:
         record_feeds(world)
         _record_channels(world, backlog)
         record_balance_sheets(world)
+    record_exposures(world)
 
 
 def capital(world: World, owned_usd: NDArray[np.float64]) -> tuple[float, float, float, float]:

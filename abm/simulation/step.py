@@ -11,6 +11,7 @@ from abm.simulation.revaluation import mark, revalue
 from abm.simulation.settlement import expire_series, settle_intents
 from abm.simulation.shocks import apply_shocks
 from abm.simulation.snapshots import record_step
+from abm.simulation.static_band import measure_band
 from abm.simulation.withdrawals import request_withdrawals, settle_withdrawals
 
 if TYPE_CHECKING:
@@ -36,4 +37,5 @@ def advance(model: OptionsMarket) -> None:
     liquidate(world)  # 8 and 9
     relay(model)  # 5 again: relayers carry what was sent in this step, too
     check_invariants(world)  # 10
+    measure_band(world)
     record_step(world)  # 11

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         RelayerPopulation,
         TraderPopulation,
     )
+    from abm.simulation.static_band import StaticBand
     from abm.simulation.withdrawals import Withdrawals
     from abm.venue import (
         AuctionHouse,
@@ -152,6 +153,7 @@ class World:
     published_history: list[float] = field(default_factory=list)
     quoted: dict[int, Quoted] = field(default_factory=dict)
     trades_recorded: int = 0
+    band: StaticBand | None = None
 
     @property
     def now(self) -> int:

@@ -1,0 +1,224 @@
+"""Who depends on whom in a running world: the exposure graph, and its rows for two tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from abm.contagion import Exposure, Node, multilayer_graph
+from abm.margin import option_values, total_value
+from abm.units import MICRO, SECONDS_PER_HOUR, dollars
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from abm.contagion.graphs import LayeredGraph
+    from abm.simulation.world import World
+
+VENUE = "venue"
+FUND = "fund:insurance"
+
+
+class BalanceSheet:
+    """What stands and is owed now, at the true price, in dollars.
+
+    Attributes
+    ----------
+    own : ndarray, shape (accounts,)
+        Cash and positions of each account at the venue; below 0 for what it owes.
+    gross : ndarray, shape (accounts,)
+        Value of its contracts, long and short added up.
+    vault, claim, equity : ndarray, shape (accounts,)
+        Its collateral as it is, as the venue counts it before haircuts, and ``own`` with all its
+        collateral, wherever it is.
+    """
+
+    def __init__(self, world: World) -> None:
+        accounts = len(world.cash.balances)
+        value = option_values(
+            world.instruments,
+            world.price_usd,
+            float(world.path.level[world.step]),
+            world.now,
+            world.scenario.market.volatility,
+        )
+        positions = world.positions.sparse()
+        unit_usd = world.unit_usd(world.price_usd)
+        self.own: NDArray[np.float64] = world.cash.balances / MICRO + positions @ value
+        self.gross: NDArray[np.float64] = abs(positions) @ value
+        vaults = world.ledger.block(world.holders.vault, accounts)
+        counted = world.place.counted_unit_usd(world.price_usd)
+        self.vault = total_value(vaults, unit_usd)
+        self.claim = total_value(world.architecture.claims.units, counted)
+        self.equity = self.own + total_value(world.owned_units(), unit_usd)
+        self.groups = _groups(world)
+        self.stand = [world.architecture.chain_of(account) for account in range(accounts)]
+
+
+def _groups(world: World) -> dict[str, list[int]]:
+    """Return the accounts behind each node: traders by kind and home chain, makers one by one."""
+    groups: dict[str, list[int]] = {}
+    for trader in range(len(world.traders)):
+        name = f"traders:{world.traders.kinds[trader]}@{world.traders.chains[trader]}"
+        groups.setdefault(name, []).append(trader)
+    for number, maker in enumerate(world.makers):
+        groups[f"maker:{number}"] = [maker]
+    return groups
+
+
+def exposures(world: World) -> tuple[list[Node], list[Exposure]]:
+    """Return all that can fail in a running world, and who loses how much by it.
+
+    Layers: ``margin``, balances at the venue, either way; ``market_makers``, contracts that others
+    would have to take over; ``deposits`` and ``collateral``, what owners have and the venue counts
+    on a chain; ``settlement``, all of the venue by the chain it runs on; ``backing``, what stands
+    for tokens in a lock; ``funds``; ``reach``, collateral that only a channel reaches, and
+    ``transit``, what is on it; ``protocols`` and ``relayers``, who carry it; ``oracles``, who
+    price it.
+    """
+    sheet = BalanceSheet(world)
+    edges = [
+        *_margin(sheet),
+        *_collateral(world, sheet),
+        *_backing(world),
+        *_channels(world, sheet),
+        *_oracles(world, sheet),
+        Exposure(VENUE, FUND, "funds", dollars(world.waterfall.fund())),
+        Exposure(
+            VENUE, f"chain:{world.scenario.venue.chain}", "settlement", _resources(world, sheet)
+        ),
+    ]
+    edges = [edge for edge in edges if edge.exposure_usd > 0]
+    return _nodes(world, sheet, edges), edges
+
+
+def _resources(world: World, sheet: BalanceSheet) -> float:
+    """Return what the venue can lose before its creditors do."""
+    return float(sheet.claim.sum()) + dollars(world.waterfall.fund())
+
+
+def _margin(sheet: BalanceSheet) -> Iterator[Exposure]:
+    for name, accounts in sheet.groups.items():
+        own = sheet.own[accounts]
+        yield Exposure(name, VENUE, "margin", float(np.maximum(own, 0.0).sum()))
+        yield Exposure(VENUE, name, "margin", float(np.maximum(-own, 0.0).sum()))
+        if name.startswith("maker:"):
+            yield Exposure(VENUE, name, "market_makers", float(sheet.gross[accounts].sum()))
+
+
+def _collateral(world: World, sheet: BalanceSheet) -> Iterator[Exposure]:
+    for chain in world.scenario.chains:
+        yield Exposure(VENUE, f"chain:{chain}", "collateral", _there(sheet, sheet.claim, chain))
+        for name, accounts in sheet.groups.items():
+            here = [account for account in accounts if sheet.stand[account] == chain]
+            yield Exposure(name, f"chain:{chain}", "deposits", float(sheet.vault[here].sum()))
+
+
+def _there(sheet: BalanceSheet, amounts: NDArray[np.float64], chain: str) -> float:
+    here = np.array([stand == chain for stand in sheet.stand])
+    return float(amounts[here].sum())
+
+
+def _promised(world: World) -> dict[str, float]:
+    """Return what is promised against the originals locked on each chain, in dollars."""
+    tokens, bridge = world.place.tokens, world.architecture.bridge
+    unit_usd = tokens.unit_usd(world.price_usd)
+    promised = dict.fromkeys(world.scenario.chains, 0.0)
+    for token in tokens.representations:
+        chains = tokens.locked_on[token]
+        for chain in chains:
+            promised[chain] += bridge.supply(token) * float(unit_usd[token]) / len(chains)
+    return promised
+
+
+def _backing(world: World) -> Iterator[Exposure]:
+    unit_usd = world.place.tokens.unit_usd(world.price_usd)
+    for chain, promised in _promised(world).items():
+        held = float((world.ledger.held_by([world.holders.lock[chain]]) * unit_usd).sum())
+        yield Exposure(VENUE, f"lock:{chain}", "backing", promised)
+        yield Exposure(f"lock:{chain}", f"chain:{chain}", "backing", held)
+
+
+def _channels(world: World, sheet: BalanceSheet) -> Iterator[Exposure]:
+    venue = world.scenario.venue.chain
+    promised = _promised(world)
+    unit_usd = world.place.tokens.unit_usd(world.price_usd)
+    served: dict[str, list[int]] = {name: [] for name in world.scenario.channels}
+    for relayer, channels in enumerate(world.relayers.channels):
+        for name in channels:
+            served[name].append(relayer)
+    for name, rule in world.scenario.channels.items():
+        moving = world.ledger.held_by([world.holders.escrow[name]])
+        under_way = float((moving * unit_usd).sum())
+        yield Exposure(VENUE, f"channel:{name}", "transit", under_way)
+        far = rule.destination if rule.source == venue else rule.source
+        reached = promised[far]
+        if world.architecture.reached_by_message and venue in (rule.source, rule.destination):
+            reached += _there(sheet, sheet.claim, far)
+        place = f"lock:{far}" if promised[far] else f"chain:{far}"
+        yield Exposure(place, f"channel:{name}", "reach", reached)
+        carried = reached + under_way
+        yield Exposure(f"channel:{name}", f"protocol:{rule.protocol}", "protocols", carried)
+        for relayer in served[name]:
+            share = carried / len(served[name])
+            yield Exposure(f"channel:{name}", f"relayer:{relayer}", "relayers", share)
+
+
+def _oracles(world: World, sheet: BalanceSheet) -> Iterator[Exposure]:
+    """Everything that is marked: contracts at the venue, and collateral where it would be sold."""
+    marked = float(sheet.gross.sum()) / 2.0  # every contract has two sides
+    venue = world.scenario.venue.chain
+    yield Exposure(VENUE, f"oracle:{venue}", "oracles", marked + float(sheet.claim.sum()))
+    for chain in world.scenario.chains:
+        if chain != venue:
+            there = _there(sheet, sheet.claim, chain)
+            yield Exposure(f"chain:{chain}", f"oracle:{chain}", "oracles", there)
+
+
+def _nodes(world: World, sheet: BalanceSheet, edges: list[Exposure]) -> list[Node]:
+    """Return the nodes with what exhausts each.
+
+    The venue can lose what owners posted and its fund before its creditors lose; owners their
+    equity; whatever only holds or carries can lose all that depends on it.
+    """
+    depends: dict[str, float] = {}
+    for edge in edges:
+        depends[edge.debtor] = depends.get(edge.debtor, 0.0) + edge.exposure_usd
+    nodes = [Node(VENUE, VENUE, _resources(world, sheet))]
+    for name, accounts in sheet.groups.items():
+        worth = float(np.maximum(sheet.equity[accounts], 0.0).sum())
+        nodes.append(Node(name, name.partition(":")[0], worth))
+    nodes += [
+        Node(f"chain:{chain}", "chain", _there(sheet, sheet.claim, chain))
+        for chain in world.scenario.chains
+    ]
+    passive = [
+        FUND,
+        *(f"lock:{chain}" for chain in world.scenario.chains),
+        *(f"channel:{name}" for name in world.scenario.channels),
+        *(f"protocol:{name}" for name in world.scenario.protocols),
+        *(f"relayer:{number}" for number in range(len(world.relayers.channels))),
+        *(f"oracle:{chain}" for chain in world.scenario.chains),
+    ]
+    nodes += [Node(name, name.partition(":")[0], depends.get(name, 0.0)) for name in passive]
+    return nodes
+
+
+def exposure_graph(world: World) -> LayeredGraph:
+    """Return the exposures of a running world as one graph; see `exposures` for its layers."""
+    return multilayer_graph(*exposures(world))
+
+
+def record_exposures(world: World) -> None:
+    """Add the graph's rows at whole hours and at the end of the run."""
+    at_end = world.step == world.scenario.clock.step_count
+    if world.now % SECONDS_PER_HOUR and not at_end:
+        return
+    nodes, edges = exposures(world)
+    for node in nodes:
+        world.recorder.add("nodes", world.now, *node)
+    for edge in edges:
+        world.recorder.add("exposures", world.now, *edge)
