@@ -103,6 +103,9 @@ def expected(results: RunResults) -> dict[str, Any]:
         "median_depth_lots": depth.median(),
         "worst_shortfall_usd": steps["shortfall_usd"].max(),
         "worst_belief_gap_usd": steps["belief_gap_usd"].abs().max(),
+        # Of balance sheets that no table holds; held to sums in tests/simulation.
+        "static_clearing_usd": results.outcome["static_clearing_usd"],
+        "static_debtrank_usd": results.outcome["static_debtrank_usd"],
         "events": len(results.table("events")),
     }
 
