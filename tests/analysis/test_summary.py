@@ -189,7 +189,7 @@ def test_the_summary_writes_the_outcomes_of_both_runs(crash: RunResults) -> None
     assert [line.label for line in lines] == LABELS
     assert [line.actual for line in lines] == written(crash)
     assert [line.without for line in lines] == written(crash.counterfactual)
-    assert [line.label for line in lines if line.indent] == LABELS[1:4] + LABELS[8:10]
+    assert [line.label for line in lines if line.indent] == LABELS[1:5] + LABELS[9:11]
 
 
 def written(results: RunResults) -> list[str]:
