@@ -1,16 +1,36 @@
-"""The commands on contagion: graph ..."""
+"""The commands on contagion: graph, shares ..."""
 
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from abm.errors import Problem, ScenarioError
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from abm.analysis.estimates import Estimate
+
+ScenarioFile = Annotated[
+    Path,
+    typer.Argument(metavar="SCENARIO", help="A scenario file (TOML).", show_default=False),
+]
+Replicates = Annotated[int, typer.Option(min=1, help="Runs of each kind, with seeds in turn.")]
+Workers = Annotated[int, typer.Option(min=1, help="Worker processes.")]
+Outcome = Annotated[
+    str,
+    typer.Option(help="loss_usd (bad debt and what is unresolved), or a number of the runs table."),
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a value of the scenario."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 RunFolder = Annotated[
     Path, typer.Argument(metavar="RUN", help="Folder of a run.", show_default=False)
 ]
@@ -29,6 +49,50 @@ def show_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]
     Console(width=None if sys.stdout.isatty() else 140).print(table)
 
 
+def echo_json(found: object) -> None:
+    """Print what a study found as JSON; what is no data class or number as text."""
+    import dataclasses
+    import json
+
+    data = dataclasses.asdict(found)  # type: ignore[call-overload] # studies return data classes
+    typer.echo(json.dumps(data, indent=2, default=str))
+
+
+def written(estimate: Estimate, outcome: str) -> str:
+    """Return a mean with its interval, in dollars where the outcome is in dollars."""
+    from abm.units import format_usd
+
+    def write(value: float | None) -> str:
+        if value is None:
+            return "unknown"
+        return format_usd(value) if outcome.endswith("_usd") else f"{value:,.3g}"
+
+    return f"{write(estimate.value)} [{write(estimate.low)}, {write(estimate.high)}]"
+
+
+@contextmanager
+def as_scenario_error(source: Path) -> Iterator[None]:
+    """Say of a wrong number or name to which file it belongs."""
+    try:
+        yield
+    except ScenarioError:
+        raise
+    except ValueError as error:
+        raise ScenarioError(source, [Problem("option", "", str(error))]) from error
+
+
+@contextmanager
+def progress_of(name: str, runs: int) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar while runs go on, on a terminal alone."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task(name, total=runs)
+        yield lambda done, count: bar.update(task, completed=done, total=count)
+
+
 def graph(
     run: RunFolder,
     out: Annotated[
@@ -41,7 +105,6 @@ def graph(
     """Show who depends on whom in a run, by layer and by DebtRank; export the graph."""
     from abm.analysis.exposure_graph import exposure_graph, layer_totals, static_importance
     from abm.contagion import graph_text
-    from abm.errors import Problem, ScenarioError
     from abm.recording.files import write_text
     from abm.recording.results import read_results
     from abm.units import format_usd, seconds
@@ -75,7 +138,58 @@ def graph(
         typer.echo(out)
 
 
+def shares(
+    scenario: ScenarioFile,
+    switch: Annotated[
+        list[str] | None,
+        typer.Option(help="A channel of contagion to divide among; all open ones if not given."),
+    ] = None,
+    outcome: Outcome = "loss_usd",
+    replicates: Replicates = 4,
+    workers: Workers = 1,
+    set_: Overrides = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Divide the loss among the channels of contagion: one at a time, and by Shapley value."""
+    from abm.scenario import load_scenario
+    from abm.scenario.contagion import open_switches
+    from abm.studies.shares import contagion_shares
+
+    loaded = load_scenario(scenario, tuple(set_ or ()))
+    count = 2 ** len(switch or open_switches(loaded)) * replicates
+    with progress_of(loaded.name, count) as progress, as_scenario_error(scenario):
+        found = contagion_shares(
+            loaded,
+            switches=tuple(switch or ()),
+            outcome=outcome,
+            replicates=replicates,
+            workers=workers,
+            progress=progress,
+        )
+    if as_json:
+        echo_json(found)
+        return
+    rows = [
+        (
+            share.switch.replace("_", " "),
+            written(share.shapley, outcome),
+            written(share.alone_off, outcome),
+            written(share.alone_on, outcome),
+        )
+        for share in found.switches
+    ]
+    rows.append(("without any", written(found.without_any, outcome), "", ""))
+    rows.append(("all", written(found.total, outcome), "", ""))
+    show_table(
+        f"{loaded.name}: {outcome} by channel of contagion, {replicates} replicates, "
+        f"{found.runs} runs",
+        ("channel", "share (Shapley) [95%]", "less if closed alone", "more if opened alone"),
+        rows,
+    )
+
+
 def register(app: typer.Typer) -> None:
     """Add these commands to the command line."""
-    for command in (graph,):
+    for command in (graph, shares):
         app.command()(command)

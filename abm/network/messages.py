@@ -23,6 +23,10 @@ WEIGHTLESS_KINDS = TELLING_KINDS | {"seizure"}
 """Kinds that bring no tokens along; the value of all others counts against rate limits."""
 
 
+MARGIN_KINDS = TELLING_KINDS | {"burn", "proceeds", "seizure"}
+"""Kinds on the way from a breach to its cure: a venue's knowledge, its orders, what they bring."""
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """What was sent. Never changes.
@@ -66,6 +70,11 @@ class Message:
     repeat_of: int | None = None
     forged: bool = False
 
+    @property
+    def is_about_margin(self) -> bool:
+        """Whether it is on the way from a breach to its cure."""
+        return self.kind in MARGIN_KINDS
+
 
 @dataclass(slots=True, eq=False)
 class Transit:
@@ -74,7 +83,8 @@ class Transit:
     ``expected_second`` is when it would arrive if every part took its median;
     ``included_second`` and ``final_second`` are when the source has it, and has it finally enough
     for the protocol; ``last_block_seconds`` is how long its delivery waits for the destination's
-    block; ``limited_seconds`` is how long a rate limit held it; ``reason`` says why it is void.
+    block; ``limited_seconds`` is how long a rate limit held it; ``reason`` says why it is void;
+    ``punctual`` ones arrive when they are expected, whatever stands in their way.
     """
 
     message: Message
@@ -89,6 +99,7 @@ class Transit:
     reason: str | None = None
     doomed: bool = False
     stuck: bool = False
+    punctual: bool = False
     reorged: bool = False
     admitted: bool = False
     forced_in: bool = False

@@ -148,6 +148,10 @@ class Transport:
         )
         self.transits.append(transit)
         self._nonces.start(name, message.nonce)
+        if message.is_about_margin and not self._scenario.contagion.late_margin:
+            transit.punctual, transit.doomed, transit.stuck = True, False, False
+            heapq.heappush(self._due, (transit.expected_second, message.id, transit))
+            return
         if draw.lost:
             noticed = now + ceil(protocol.retry_seconds)
             heapq.heappush(self._repeats, (noticed, message.id, message))
@@ -241,14 +245,15 @@ class Transport:
             due, identifier, transit = heapq.heappop(self._due)
             if transit.end_second is not None:
                 continue
-            works_again = self._works_again(transit, due)
-            if due < works_again:
-                heapq.heappush(self._due, (works_again, identifier, transit))
-                continue
-            if self._waits_its_turn(transit):
-                parked = self._parked[transit.message.channel]
-                heapq.heappush(parked, (transit.message.nonce, identifier, transit))
-                continue
+            if not transit.punctual:
+                works_again = self._works_again(transit, due)
+                if due < works_again:
+                    heapq.heappush(self._due, (works_again, identifier, transit))
+                    continue
+                if self._waits_its_turn(transit):
+                    parked = self._parked[transit.message.channel]
+                    heapq.heappush(parked, (transit.message.nonce, identifier, transit))
+                    continue
             self._end(transit, Fate.DELIVERED, due)
             transit.applied = self._nonces.apply(transit.message.channel, transit.message.nonce)
             delivered.append(transit)

@@ -10,6 +10,7 @@ from abm.errors import Problem
 from abm.scenario.agents import Liquidators, MarketMakers, Oracles, Relayers, Traders
 from abm.scenario.clock import Clock
 from abm.scenario.collateral import Collateral, GasTreasury, Liquidation, Waterfall
+from abm.scenario.contagion import Contagion
 from abm.scenario.fields import Name, Table
 from abm.scenario.market import ExchangeRules, Market, ReplayPrice, StressGrid
 from abm.scenario.network import Chain, Channel, Protocol, Token
@@ -40,6 +41,7 @@ class Scenario(Table):
     liquidation: Liquidation = Liquidation()
     waterfall: Waterfall
     gas: GasTreasury = GasTreasury()
+    contagion: Contagion = Contagion()
     traders: Annotated[dict[Name, Traders], Field(min_length=1)]
     market_makers: MarketMakers
     relayers: Relayers

@@ -93,8 +93,16 @@ class FeedDesk:
             heapq.heappush(self._travelling, (due, self._sent, chain, fresh))
 
     def deliver(self) -> None:
-        """Publish the rounds that have arrived where chain, feed and gas allow; the newest wins."""
+        """Publish the rounds that have arrived where chain, feed and gas allow; the newest wins.
+
+        Where the scenario leaves errors of oracles out, the true market stands on every chain.
+        """
         world = self._world
+        if not world.scenario.contagion.oracle_error:
+            level = float(world.path.level[world.step])
+            for chain in world.scenario.chains:
+                world.board.publish(chain, Round(world.price_usd, level, world.now))
+            return
         while self._travelling and self._travelling[0][0] <= world.now:
             _, _, chain, fresh = heapq.heappop(self._travelling)
             waiting = self._arrived.get(chain)

@@ -94,7 +94,16 @@ def apply_shocks(world: World) -> None:
             world.log.add(now, f"shock_{when.shock.kind}_over", world.begun[key], place=when.name)
         if when.is_active(now) and type(when.shock) in WHILE_ACTIVE:
             WHILE_ACTIVE[type(when.shock)](world, when.shock, when)
+    if not world.scenario.contagion.congestion:
+        _decongest(world)
     enact(world)
+
+
+def _decongest(world: World) -> None:
+    """Keep gas, and what the market adds to delays, those of calm."""
+    world.transport.conditions.stress = 1.0
+    for chain in world.transport.chains.values():
+        chain.gas_multiple = 1.0
 
 
 def _calm_down(world: World) -> None:

@@ -1,0 +1,56 @@
+"""The ways in which one failure reaches others, each of which a run can leave out.
+
+A new one is a field here, read by the code that it switches; where it is of no consequence to some
+scenarios, a line in `NEEDS` says to which.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from abm.scenario.fields import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from abm.scenario.model import Scenario
+
+
+class Contagion(Table):
+    """Channels of contagion; all are open unless a scenario closes them."""
+
+    late_margin: Annotated[
+        bool,
+        Field(
+            description="Calls, seizures, proceeds and reports may come late or get lost; if not, "
+            "each arrives after its lane's usual time, whatever is halted"
+        ),
+    ] = True
+    oracle_error: Annotated[
+        bool,
+        Field(description="Published prices may be old or wrong; if not, they are the true ones"),
+    ] = True
+    congestion: Annotated[
+        bool,
+        Field(description="Gas and delays answer to the market; if not, they stay those of calm"),
+    ] = True
+
+
+SWITCHES = tuple(Contagion.model_fields)
+"""Names of all channels of contagion."""
+
+NEEDS: Mapping[str, Callable[[Scenario], bool]] = {
+    "late_margin": lambda scenario: bool(scenario.channels),
+}
+"""To which scenarios a channel of contagion can matter; to all if it is not here."""
+
+
+def open_switches(scenario: Scenario) -> tuple[str, ...]:
+    """Return the channels of contagion that are open in a scenario and can matter to it."""
+    return tuple(
+        name
+        for name in SWITCHES
+        if getattr(scenario.contagion, name) and (name not in NEEDS or NEEDS[name](scenario))
+    )
