@@ -37,6 +37,7 @@ FIRST = (
 WAITS = {
     "channel_halt": "in the halt of {place}",
     "chain_halt": "in the halt of {place}",
+    "agent_outage": "waiting for a relayer to {place} while relayers were out",
     "gas_spike": "waiting for a relayer to {place} while gas was dear",
     "relayer_exit": "waiting for a relayer to {place} while relayers were gone",
     "liquidator_exit": "while liquidators were gone",
@@ -110,10 +111,16 @@ def payers(loss: Row) -> str:
     """
     names = {
         "fund_usd": "by the insurance fund",
+        "mutual_fund_usd": "by the mutual fund",
+        "insurance_usd": "by the insurer",
+        "backstop_usd": "by the backstop",
         "socialised_usd": "by all with cash at the venue",
+        "deleveraged_usd": "out of others' profits",
         "uncovered_usd": "by nobody",
     }
-    return listed([f"{name} ({format_usd(loss[key])})" for key, name in names.items() if loss[key]])
+    return listed(
+        [f"{name} ({format_usd(loss[key])})" for key, name in names.items() if loss.get(key)]
+    )
 
 
 def listed(parts: list[str]) -> str:

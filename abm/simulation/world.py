@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from abm.simulation.layers import LayerBook
 from abm.simulation.shocks.effects import Strains
 
 if TYPE_CHECKING:
@@ -154,6 +155,7 @@ class World:
     quoted: dict[int, Quoted] = field(default_factory=dict)
     trades_recorded: int = 0
     band: StaticBand | None = None
+    layer_book: LayerBook = field(default_factory=LayerBook)
 
     @property
     def now(self) -> int:
@@ -193,7 +195,8 @@ class World:
 
     def maker_is_gone(self, maker: int) -> bool:
         """Return whether a market maker makes no quotes for now."""
-        return maker < self.strains.makers_gone * len(self.makers)
+        gone = maker < self.strains.makers_gone * len(self.makers)
+        return gone or maker in self.strains.makers_out
 
     def wallet_chain(self, account: int) -> str:
         """Return the chain on which an account's wallet stands."""
