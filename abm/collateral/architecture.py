@@ -102,7 +102,13 @@ class Surroundings:
     @cached_property
     def bridge(self) -> Bridge:
         """What is locked, and what was minted for it."""
-        return Bridge(self.tokens, self.ledger, self.holders, len(self.home_chains))
+        return Bridge(
+            self.tokens,
+            self.ledger,
+            self.holders,
+            len(self.home_chains),
+            rescued=not self.scenario.contagion.wrapped_token_backing,
+        )
 
     def counted_unit_usd(self, price_usd: float) -> NDArray[np.float64]:
         """Return what the venue takes one base unit of each token for, in dollars, unhaircut."""

@@ -27,6 +27,8 @@ class Bridge:
         Where tokens are.
     accounts : int
         Number of accounts.
+    rescued : bool
+        Whether the rest of the world makes every lock whole at once after a theft.
 
     Attributes
     ----------
@@ -38,13 +40,20 @@ class Bridge:
     """
 
     def __init__(
-        self, tokens: TokenTable, ledger: TokenLedger, holders: Holders, accounts: int
+        self,
+        tokens: TokenTable,
+        ledger: TokenLedger,
+        holders: Holders,
+        accounts: int,
+        *,
+        rescued: bool = False,
     ) -> None:
         self.tokens = tokens
         self.pending = np.zeros((accounts, len(tokens)), dtype=np.int64)
         self.unbacked = np.zeros(len(tokens), dtype=np.int64)
         self._ledger = ledger
         self._holders = holders
+        self._rescued = rescued
         self._whole = np.ones(len(tokens))
         self._whole.flags.writeable = False
 
@@ -84,13 +93,22 @@ class Bridge:
         lock = self._holders.lock[chain]
         taken = min(units, self._ledger.balance(lock, original))
         self._ledger.transfer(lock, self._holders.attacker, original, taken)
-        self.unbacked[self.tokens.standing_for(original, chain)] += taken
+        self._miss(self.tokens.standing_for(original, chain), chain, taken)
         return taken
+
+    def _miss(self, token: int, chain: str, units: int) -> None:
+        """Note that a lock is short of so much, or have it made whole."""
+        if self._rescued:
+            original = int(self.tokens.original[token])
+            lock = self._holders.lock[chain]
+            self._ledger.transfer(self._holders.outside, lock, original, units)
+        else:
+            self.unbacked[token] += units
 
     def forge(self, holder: int, token: int, units: int) -> None:
         """Mint what nothing was locked for: a forged message."""
         self._ledger.mint(holder, token, units)
-        self.unbacked[token] += units
+        self._miss(token, self.tokens.locked_on[token][0], units)
 
     def locked(self, token: int) -> int:
         """Return the base units that are locked for what stands for them."""

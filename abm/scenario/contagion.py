@@ -36,13 +36,31 @@ class Contagion(Table):
         bool,
         Field(description="Gas and delays answer to the market; if not, they stay those of calm"),
     ] = True
+    wrapped_token_backing: Annotated[
+        bool,
+        Field(
+            description="A theft leaves wrapped tokens short of backing; if not, a rescuer makes "
+            "the lock whole at once, as Jump Crypto did for Wormhole in February 2022"
+        ),
+    ] = True
+    withdrawal_run: Annotated[
+        bool,
+        Field(description="Owners lose confidence as the insurance fund shrinks; if not, none do"),
+    ] = True
 
 
 SWITCHES = tuple(Contagion.model_fields)
 """Names of all channels of contagion."""
 
+WRAPPING = ("asset_bridge", "lock_and_mint", "unified_pool", "centralized_exchange")
+"""Architectures under which something stands for other tokens."""
+
 NEEDS: Mapping[str, Callable[[Scenario], bool]] = {
     "late_margin": lambda scenario: bool(scenario.channels),
+    "wrapped_token_backing": lambda scenario: scenario.collateral.architecture in WRAPPING,
+    "withdrawal_run": lambda scenario: any(
+        kind.panic_below > 0 for kind in scenario.traders.values()
+    ),
 }
 """To which scenarios a channel of contagion can matter; to all if it is not here."""
 

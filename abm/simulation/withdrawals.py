@@ -124,7 +124,7 @@ def request_withdrawals(world: World) -> None:
     """Queue what is planned for this step, and whoever has lost confidence since the last."""
     world.withdrawals.ask_as_planned(world.now)
     at_start = world.scenario.waterfall.insurance_fund_usd
-    if at_start == 0:
+    if at_start == 0 or not world.scenario.contagion.withdrawal_run:
         return
     running = world.withdrawals.lose_confidence(dollars(world.waterfall.fund()) / at_start)
     if not running:

@@ -145,6 +145,7 @@ class SettingMaker(Protocol):
         channel: dict[str, Any] | None = None,
         chain: dict[str, Any] | None = None,
         collateral: dict[str, Any] | None = None,
+        contagion: dict[str, Any] | None = None,
     ) -> Setting:
         """Return a setting."""
         ...
@@ -211,6 +212,7 @@ def make_setting() -> SettingMaker:
         channel: dict[str, Any] | None = None,
         chain: dict[str, Any] | None = None,
         collateral: dict[str, Any] | None = None,
+        contagion: dict[str, Any] | None = None,
     ) -> Setting:
         data = _scenario_data(architecture)
         data["protocols"]["post"].update(protocol or {})
@@ -219,6 +221,7 @@ def make_setting() -> SettingMaker:
         for rule in data["chains"].values():
             rule.update(chain or {})
         data["collateral"].update(collateral or {})
+        data["contagion"] = contagion or {}
         scenario = parse_scenario(data)
         maker = ARCHITECTURES[architecture]
         tokens = make_token_table(scenario, maker.represents)

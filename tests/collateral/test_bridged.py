@@ -246,3 +246,21 @@ def test_who_has_nothing_left_pays_nothing(make_setting: SettingMaker) -> None:
     (move,) = setting.architecture.passage.moves
     assert (move.gas_usd, move.fee_usd, move.value_usd) == (0.0, 0.0, 1.0)
     np.testing.assert_array_equal(setting.wallet(FAR), (2_000_000, 0))
+
+
+@pytest.mark.parametrize("name", STANDING)
+def test_without_the_channel_of_backing_a_rescuer_makes_the_lock_whole(
+    make_setting: SettingMaker, name: str
+) -> None:
+    setting = make_setting(name, contagion={"wrapped_token_backing": False})
+    bridge = setting.architecture.bridge
+    chain = lock_of(setting, FAR)
+    token = setting.place.tokens.standing_for(ETH, chain)
+    setting.ledger.endow(setting.holders.outside, ETH, 10 * ETHER)
+    before = locked(setting, chain)
+    bridge.drain(chain, ETH, 2 * ETHER)
+    bridge.forge(setting.holders.attacker, token, ETHER)
+    assert sum(locked(setting, place) for place in ("home", "far", "other")) >= before + ETHER
+    assert bridge.backing()[token] == 1.0
+    assert setting.ledger.balance(setting.holders.attacker, ETH) == 2 * ETHER
+    assert setting.breaches() == []

@@ -146,3 +146,9 @@ def test_what_is_published_commits_to_as_much_as_owners_are_owed() -> None:
     assert (found["committed_usd"] > 0).all()
     # Collateral seized and not yet reported is still committed to: a promise older than the truth.
     assert (found["oldest_claim_seconds"] > 0).any()
+
+
+def test_without_the_channel_of_runs_nobody_runs() -> None:
+    events = tables("message_passing", *WITHDRAWING, "contagion.withdrawal_run=false")["events"]
+    assert len(events.filter(pl.col("kind") == "run")) == 0
+    assert len(events.filter(pl.col("kind") == "bad_debt")) > 0
