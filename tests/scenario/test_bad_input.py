@@ -99,7 +99,8 @@ SECOND = {
             "channel_loss, custodian_freeze, emergency_pause, finality_loss, gas_spike, "
             "jurisdiction_freeze, liquidator_exit, market_maker_withdrawal, oracle_deviation, "
             "oracle_freeze, oracle_manipulation, parameter_change, price_jump, relayer_exit, "
-            "relayer_strike, reorg, sequencer_outage, stablecoin_depeg, verifier_compromise, volatility_jump; "
+            "relayer_strike, reorg, sequencer_outage, stablecoin_depeg, verifier_compromise, "
+            "volatility_jump; "
             "did you mean 'gas_spike'?",
             id="unknown kind of shock",
         ),
