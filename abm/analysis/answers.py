@@ -44,8 +44,8 @@ def answers_of_run(results: RunResults) -> list[Answer]:
                 f"exact for this seed: {format_usd(pair.outcome[LOSS])} without {left_out}",
             )
         )
-    slow = outcome["liquidation_seconds_p95"]
-    half = outcome["liquidation_seconds_p50"]
+    slow = outcome.get("liquidation_seconds_p95")
+    half = outcome.get("liquidation_seconds_p50")
     found.append(
         Answer(
             "Liquidations done within, 95 %",

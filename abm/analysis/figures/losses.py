@@ -50,7 +50,7 @@ def loss_over_time(results: RunResults) -> Figure:
         "Loss in dollars: bad debt so far, and the true shortfall of accounts still open "
         "(negative equity at the true price, which the venue may not see yet)."
     )
-    if why := lacks(results, "steps", "loss_usd"):
+    if why := lacks(results, "steps", "loss_usd", "bad_debt_usd", "price_usd"):
         return nothing(title, caption, why, unit="USD")
     steps = results.table("steps")
     moments = times(results, steps["second"])
@@ -135,7 +135,7 @@ def _paid(results: RunResults) -> dict[str, float]:
         if name.startswith("paid_by_") and name not in columns.values()
     }
     first, *rest = columns.items()
-    return {name: outcome[key] or 0.0 for name, key in [first, *others.items(), *rest]}
+    return {name: outcome.get(key) or 0.0 for name, key in [first, *others.items(), *rest]}
 
 
 def losses_by_cause(results: RunResults) -> Figure:
