@@ -105,7 +105,10 @@ def contagion_film(results: RunResults) -> Figure:
             }
         ],
     )
-    return _finished(Figure(TITLE, CAPTION, plot, "USD"), history, labels[opening])
+    figure = _finished(Figure(TITLE, CAPTION, plot, "USD"), history, labels[opening])
+    # Room below for the slider and the button.
+    plot.update_layout(height=680, margin={"b": 110})
+    return figure
 
 
 @lru_cache(maxsize=4)
@@ -318,6 +321,7 @@ def _chain_trace(history: MapHistory, places: Places, state: MapState) -> go.Sca
             "size": node_sizes(history, state),
             "color": [chain.stress for chain in state.chains],
             "colorscale": SEQUENTIAL,
+            "opacity": 1,
             "cmin": 0,
             "cmax": max(history.most_stress, 1),
             "showscale": True,

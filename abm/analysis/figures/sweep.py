@@ -26,6 +26,7 @@ from abm.analysis.figures.base import (
     words,
     written,
 )
+from abm.analysis.figures.facts import LAYER_NAMES
 from abm.analysis.figures.study_runs import (
     in_order,
     level_order,
@@ -36,6 +37,8 @@ from abm.analysis.figures.study_runs import (
     values_of,
 )
 from abm.analysis.risk import convergence, expected_shortfall, value_at_risk
+from abm.recording.schemas import outcome_of as outcome_of_layer
+from abm.scenario.waterfall import LAYERS
 from abm.units import format_value
 
 if TYPE_CHECKING:
@@ -299,16 +302,9 @@ def layers_used(study: StudyResults) -> Figure:
     """Return in which share of the runs each layer of the waterfall paid."""
     title = "How often each layer paid"
     caption = "Share of all runs in which each layer of the waterfall paid anything."
-    columns = {
-        "paid_by_fund_usd": "insurance fund",
-        "socialised_usd": "socialised",
-        "uncovered_usd": "nobody",
-    }
-    layers = {
-        name: columns.get(name, words(name.removeprefix("paid_by_").removesuffix("_usd")))
-        for name in study.columns
-        if name.startswith("paid_by_") or name in columns
-    }
+    columns = {outcome_of_layer(layer): LAYER_NAMES[f"{layer}_usd"] for layer in LAYERS}
+    columns["uncovered_usd"] = LAYER_NAMES["uncovered_usd"]
+    layers = {name: text for name, text in columns.items() if name in study.columns}
     if not layers:
         return nothing(title, caption, "These runs record no layers.", unit="share of runs")
     runs = study.frame(*layers)
