@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 ONE_RUN = "one run: sweep replicates for an interval"
 LOSS = "bad_debt_usd"
+# Paid by no layer that has money set aside.
+BEYOND_FUNDS = ("socialised_usd", "deleveraged_usd", "uncovered_usd")
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,8 @@ def answers_of_run(results: RunResults) -> list[Answer]:
                 f"exact for this seed: {format_usd(pair.outcome[LOSS])} without {left_out}",
             )
         )
-    slow = outcome["liquidation_seconds_p95"]
-    half = outcome["liquidation_seconds_p50"]
+    slow = outcome.get("liquidation_seconds_p95")
+    half = outcome.get("liquidation_seconds_p50")
     found.append(
         Answer(
             "Liquidations done within, 95 %",
@@ -58,11 +60,11 @@ def answers_of_run(results: RunResults) -> list[Answer]:
 
 def answers_of_study(study: StudyResults) -> list[Answer]:
     """Return the mean loss, how much the shocks caused, and how often anyone but the fund paid."""
-    runs = study.frame(LOSS, PAIR + LOSS, "socialised_usd", "uncovered_usd")
+    runs = study.frame(LOSS, PAIR + LOSS, *BEYOND_FUNDS)
     found = [_mean("Mean bad debt", runs[LOSS])]
     if PAIR + LOSS in runs.columns:
         found.append(_mean("Caused by the shocks, mean", runs[LOSS] - runs[PAIR + LOSS]))
-    beyond = [name for name in ("socialised_usd", "uncovered_usd") if name in runs.columns]
+    beyond = [name for name in BEYOND_FUNDS if name in runs.columns]
     if beyond:
         hit = runs.select(pl.any_horizontal(pl.col(beyond) > 0)).to_series().drop_nulls()
         share = event_probability(hit.to_numpy())

@@ -81,9 +81,22 @@ def summarise(results: RunResults) -> list[Line]:
     pair = results.counterfactual
     without = pair.outcome if pair is not None else None
     return [
-        Line(label, write(actual), write(without) if without is not None else None, indent)
+        Line(
+            label,
+            _written(write, actual),
+            _written(write, without) if without is not None else None,
+            indent,
+        )
         for label, write, indent in LINES
     ]
+
+
+def _written(write: Callable[[Outcome], str], outcome: Outcome) -> str:
+    """Write a line; a run of an older version may not have recorded what it says."""
+    try:
+        return write(outcome)
+    except KeyError:
+        return "not recorded"
 
 
 def headline(results: RunResults) -> str:
@@ -91,7 +104,7 @@ def headline(results: RunResults) -> str:
     loss = results.outcome["bad_debt_usd"]
     pair = results.counterfactual
     if pair is None:
-        shocks = results.manifest.scenario.get("shocks")
+        shocks = results.outcome.get("shocks", 1)
         why = "it was not run without its shocks" if shocks else "the scenario has no shocks"
         return f"Bad debt of {format_usd(loss)}; {why}."
     caused = loss - pair.outcome["bad_debt_usd"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
 from dash import ALL, Dash, Input, Output, State, html, no_update
 from flask import Response, abort, request
 
@@ -171,6 +172,10 @@ def _add_body(app: Dash, catalog: Catalog) -> None:
             return body_of(page, selection, {**place, **chosen}, catalog)
         except AbmError as error:
             return [notice(str(error))]
+        except (KeyError, pl.exceptions.PolarsError) as error:
+            # Results of another version may lack a column that no figure asks after.
+            why = f"This page cannot be drawn from these results: they lack {error}"
+            return [notice(f"{why}. Run the scenario again with this version.")]
 
 
 def body_of(page: Page, selection: Selection, choices: Choices, catalog: Catalog) -> list[Any]:

@@ -216,10 +216,14 @@ def worst_run(study: StudyResults) -> str:
 
 def run_label(row: dict[str, object], factors: tuple[str, ...]) -> str:
     """Write what a list calls a run of a study."""
-    point = ", ".join(str(row[factor]) for factor in factors)
+    if row.get("replicate") is None:
+        place = "not gathered yet"
+    else:
+        point = [str(row[factor]) for factor in factors]
+        place = ", ".join([*point, f"replicate {row['replicate']}"])
     loss = row.get(WORST)
     money = f": {format_usd(loss)}" if isinstance(loss, int | float) else ""
-    return f"{point}, replicate {row.get('replicate')}{money} ({row['run_id']})"
+    return f"{place}{money} ({row['run_id']})"
 
 
 def _stamp(path: Path) -> int:

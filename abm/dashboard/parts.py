@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from dash import dcc, html
 
-from abm.analysis.figures.base import sentence
+from abm.analysis.figures.base import SMALL_HEIGHT, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from abm.analysis.figures import Figure
     from abm.recording.results import RunResults
 
-# Figures below this height stand two in a row on a wide screen.
-SMALL = 345
 GRAPH: Any = {"displaylogo": False, "responsive": True, "displayModeBar": False}
 
 
@@ -46,7 +44,7 @@ def figure_part(figure: Figure, name: str) -> Component:
             )
         )
         inside.append(html.P(figure.note, className="note"))
-    small = not figure.empty and figure.plot.layout.height < SMALL
+    small = not figure.empty and figure.plot.layout.height == SMALL_HEIGHT
     kind = "figure half" if small else "figure"
     return html.Section(inside, className=kind, **labelled(title))
 

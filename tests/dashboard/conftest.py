@@ -126,7 +126,8 @@ def hosts_asked(browser: Chrome) -> Callable[[], set[str]]:
 
     def hosts() -> set[str]:
         found = set()
-        for entry in browser.get_log("performance"):
+        log: list[dict[str, str]] = browser.get_log("performance")  # type: ignore[no-untyped-call]
+        for entry in log:
             message: dict[str, Any] = json.loads(entry["message"])["message"]
             if message["method"] == "Network.requestWillBeSent":
                 url = message["params"]["request"]["url"]

@@ -19,7 +19,8 @@ HERE = "http://127.0.0.1:8050"
 
 @pytest.fixture(scope="module")
 def client(results: Path) -> FlaskClient:
-    return make_app(results).server.test_client()
+    client: FlaskClient = make_app(results).server.test_client()
+    return client
 
 
 def test_pages_may_load_and_send_nothing_elsewhere(client: FlaskClient) -> None:

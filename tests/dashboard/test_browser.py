@@ -85,7 +85,7 @@ def drawn(browser: Chrome, name: str) -> list[dict[str, Any]]:
         return plot._fullData.map(trace => ({name: trace.name, x: plain(trace.x),
             y: plain(trace.y), z: plain(trace.z), hovertext: trace.hovertext}));
     """
-    return wait(lambda: browser.execute_script(script, name), f"the figure {name}")  # type: ignore[no-untyped-call]
+    return wait(lambda: browser.execute_script(script, name), f"the figure {name}")
 
 
 def cells(browser: Chrome, table: str) -> list[list[str]]:
@@ -93,12 +93,13 @@ def cells(browser: Chrome, table: str) -> list[list[str]]:
     element(browser, f"#{table}")
     script = """return [...document.querySelectorAll(`#${arguments[0]} tbody tr`)]
         .map(row => [...row.cells].map(cell => cell.textContent))"""
-    return browser.execute_script(script, table)  # type: ignore[no-untyped-call, no-any-return]
+    return browser.execute_script(script, table)  # type: ignore[no-any-return]
 
 
 def complaints(browser: Chrome) -> list[str]:
     """Return what the browser's console has complained of since the last look."""
-    return [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
+    log: list[dict[str, str]] = browser.get_log("browser")  # type: ignore[no-untyped-call]
+    return [entry["message"] for entry in log if entry["level"] == "SEVERE"]
 
 
 def _shows(browser: Chrome, title: str) -> bool:
@@ -114,7 +115,7 @@ def test_every_page_draws_without_a_complaint_and_without_leaving_this_machine(
     for page in PAGES:
         browser.get(f"{address}{page.path}?at={place}")
         wait(partial(_shows, browser, page.title), page.title)
-        for name in browser.execute_script(  # type: ignore[no-untyped-call]
+        for name in browser.execute_script(
             "return [...document.querySelectorAll('.dash-graph')].map(part => part.id)"
         ):
             drawn(browser, name)

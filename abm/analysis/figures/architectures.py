@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 import polars as pl
 
 from abm.analysis.estimates import mean_estimate
-from abm.analysis.figures.base import CYCLE, Figure, finish, nothing, sentence, words
+from abm.analysis.figures.base import CYCLE, SMALL_HEIGHT, Figure, finish, nothing, sentence, words
 from abm.recording.schemas import SCHEMAS
 from abm.units import format_value
 
@@ -102,7 +102,7 @@ def by_outcome(runs: pl.DataFrame, key: str = SHORTFALL) -> Figure:
         hovertemplate="%{x}: %{text}<extra></extra>",
     )
     figure = Figure(title, caption, plot, unit, len(runs))
-    return finish(figure, y=unit or "mean", height=340, hovermode="closest")
+    return finish(figure, y=unit or "mean", height=SMALL_HEIGHT, hovermode="closest")
 
 
 def by_architecture(runs: pl.DataFrame) -> list[tuple[str, pl.DataFrame]]:

@@ -45,6 +45,8 @@ LAYOUT: dict[str, Any] = {
     "yaxis": LINE,
 }
 HEIGHT = 420
+SMALL_HEIGHT = 340
+"""Of figures that may stand two in a row."""
 # A page's own ink over the grey of the drawing, so that it is dark on white and light on black.
 INK_STYLE = """
 .js-plotly-plot :is(.xtick, .ytick, .xtitle, .ytitle, .y2title, .legendtext, .gtitle, .cbtitle,

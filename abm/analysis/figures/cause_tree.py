@@ -185,7 +185,7 @@ def cause_tree(results: RunResults, liquidation: int | None = None) -> Figure:
     )
     mark_shocks(results, plot)
     end = max(step.end for step in shown)
-    room = max((end - begin) * 0.8, 600)
+    room = max((end - begin) * 1.1, 600)
     span = times(results, [begin - room * 0.1, end + room])
     plot.update_xaxes(range=span)
     plot.update_yaxes(visible=False, range=[-len(shown) - 0.2, 3.2])

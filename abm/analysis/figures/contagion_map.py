@@ -44,6 +44,8 @@ LATE_SECONDS = SECONDS_PER_HOUR
 MOST_FRAMES = 48
 # The mark of a channel stands at this share of its way out from the venue.
 OUTWARD = 0.62
+# Of the way between two chains, so much is left free at either.
+GAP = 0.25
 
 Place = tuple[float, float]
 Places = dict[str, Place]
@@ -103,7 +105,10 @@ def contagion_film(results: RunResults) -> Figure:
             }
         ],
     )
-    return _finished(Figure(TITLE, CAPTION, plot, "USD"), history, labels[opening])
+    figure = _finished(Figure(TITLE, CAPTION, plot, "USD"), history, labels[opening])
+    # Room below for the slider and the button.
+    plot.update_layout(height=680, margin={"b": 110})
+    return figure
 
 
 @lru_cache(maxsize=4)
@@ -141,8 +146,8 @@ def between(
     (x0, y0), (x1, y1) = places[channel_ends[0]], places[channel_ends[1]]
     length = math.hypot(x1 - x0, y1 - y0) or 1.0
     aside_x, aside_y = -(y1 - y0) / length * shift, (x1 - x0) / length * shift
-    begin = (x0 + 0.2 * (x1 - x0) + aside_x, y0 + 0.2 * (y1 - y0) + aside_y)
-    end = (x1 - 0.2 * (x1 - x0) + aside_x, y1 - 0.2 * (y1 - y0) + aside_y)
+    begin = (x0 + GAP * (x1 - x0) + aside_x, y0 + GAP * (y1 - y0) + aside_y)
+    end = (x1 - GAP * (x1 - x0) + aside_x, y1 - GAP * (y1 - y0) + aside_y)
     return begin, end
 
 
@@ -316,6 +321,7 @@ def _chain_trace(history: MapHistory, places: Places, state: MapState) -> go.Sca
             "size": node_sizes(history, state),
             "color": [chain.stress for chain in state.chains],
             "colorscale": SEQUENTIAL,
+            "opacity": 1,
             "cmin": 0,
             "cmax": max(history.most_stress, 1),
             "showscale": True,

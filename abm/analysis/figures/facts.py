@@ -31,10 +31,9 @@ TOGETHER = timedelta(hours=1)
 LAYER_NAMES = {
     "fund_usd": "insurance fund",
     "mutual_fund_usd": "mutual fund",
-    "mutual_usd": "mutual fund",
+    "insurance_usd": "insurer",
     "backstop_usd": "backstop",
     "socialised_usd": "socialised",
-    "auto_deleveraging_usd": "auto-deleveraging",
     "deleveraged_usd": "auto-deleveraging",
     "uncovered_usd": "nobody",
 }

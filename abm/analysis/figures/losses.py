@@ -24,6 +24,7 @@ from abm.analysis.figures.base import (
     written,
 )
 from abm.analysis.figures.facts import (
+    LAYER_NAMES,
     lacks,
     layer_totals,
     layers_of,
@@ -34,6 +35,8 @@ from abm.analysis.figures.facts import (
     times,
 )
 from abm.analysis.summary import what_was_left_out
+from abm.recording.schemas import outcome_of
+from abm.scenario.waterfall import FUNDED, LAYERS
 from abm.units import format_usd
 
 if TYPE_CHECKING:
@@ -41,6 +44,8 @@ if TYPE_CHECKING:
 
 # So many of the largest losers are drawn against the funds.
 MOST_LOSERS = 25
+# Layers that are drawn even where they paid nothing; others only where they did.
+ALWAYS_DRAWN = ("insurance fund", "socialised", "nobody")
 
 
 def loss_over_time(results: RunResults) -> Figure:
@@ -50,7 +55,7 @@ def loss_over_time(results: RunResults) -> Figure:
         "Loss in dollars: bad debt so far, and the true shortfall of accounts still open "
         "(negative equity at the true price, which the venue may not see yet)."
     )
-    if why := lacks(results, "steps", "loss_usd"):
+    if why := lacks(results, "steps", "loss_usd", "bad_debt_usd", "price_usd"):
         return nothing(title, caption, why, unit="USD")
     steps = results.table("steps")
     moments = times(results, steps["second"])
@@ -99,8 +104,14 @@ def waterfall(results: RunResults) -> Figure:
             ("with the shocks", RED, _paid(results)),
             (f"without {what_was_left_out(results)}", BLUE, _paid(pair)),
         ]
+    used = [
+        name
+        for name in runs[0][2]
+        if name in ALWAYS_DRAWN or any(paid.get(name) for _, _, paid in runs)
+    ]
     plot = go.Figure()
-    for label, colour, paid in runs:
+    for label, colour, amounts in runs:
+        paid = {name: amounts.get(name, 0.0) for name in used}
         values = list(paid.values())
         bases = [sum(values[:place]) for place in range(len(values))]
         plot.add_bar(
@@ -124,18 +135,9 @@ def _paid(results: RunResults) -> dict[str, float]:
     if results.has("waterfall"):
         return layer_totals(results)
     outcome = results.outcome
-    columns = {
-        "insurance fund": "paid_by_fund_usd",
-        "socialised": "socialised_usd",
-        "nobody": "uncovered_usd",
-    }
-    others = {
-        words(name.removeprefix("paid_by_").removesuffix("_usd")): name
-        for name in outcome
-        if name.startswith("paid_by_") and name not in columns.values()
-    }
-    first, *rest = columns.items()
-    return {name: outcome[key] or 0.0 for name, key in [first, *others.items(), *rest]}
+    return {
+        LAYER_NAMES[f"{layer}_usd"]: outcome.get(outcome_of(layer)) or 0.0 for layer in LAYERS
+    } | {"nobody": outcome.get("uncovered_usd") or 0.0}
 
 
 def losses_by_cause(results: RunResults) -> Figure:
@@ -217,11 +219,13 @@ def layer_exhaustion(results: RunResults) -> Figure:
     if why := lacks(results, "steps", "fund_usd"):
         return nothing(title, caption, why, unit="USD")
     steps = results.table("steps")
-    names = [name for name in steps.columns if name.endswith(("fund_usd", "backstop_usd"))]
+    funded = [f"{layer}_usd" for layer in FUNDED if f"{layer}_usd" in steps.columns]
+    # A layer that a scenario does not have is empty from the first step on.
+    names = [name for name in funded if name == "fund_usd" or steps[name].max() != 0]
     plot = go.Figure()
     ends = []
     for column, colour in zip(names, CYCLE, strict=False):
-        label = "insurance fund" if column == "fund_usd" else words(column.removesuffix("_usd"))
+        label = LAYER_NAMES[column]
         plot.add_scatter(
             x=times(results, steps["second"]),
             y=steps[column],

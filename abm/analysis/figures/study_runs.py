@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import polars as pl
 
 from abm.analysis.figures.base import words
@@ -91,7 +92,8 @@ def levels_of(runs: pl.DataFrame, factor: str) -> pl.Series:
             ["least", *map(level_text, edges)], [*map(level_text, edges), "most"], strict=True
         )
     ]
-    return column.cut(edges, labels=labels).cast(pl.String)
+    places = np.searchsorted(edges, column.to_numpy(), side="left")
+    return pl.Series(column.name, labels, dtype=pl.String).gather(places)
 
 
 def level_text(value: Any) -> str:  # noqa: ANN401 - a level may be of any type

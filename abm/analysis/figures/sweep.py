@@ -17,6 +17,7 @@ from abm.analysis.figures.base import (
     ORANGE,
     PURPLE,
     RED,
+    SMALL_HEIGHT,
     Figure,
     finish,
     nothing,
@@ -25,6 +26,7 @@ from abm.analysis.figures.base import (
     words,
     written,
 )
+from abm.analysis.figures.facts import LAYER_NAMES
 from abm.analysis.figures.study_runs import (
     in_order,
     level_order,
@@ -35,6 +37,8 @@ from abm.analysis.figures.study_runs import (
     values_of,
 )
 from abm.analysis.risk import convergence, expected_shortfall, value_at_risk
+from abm.recording.schemas import outcome_of as outcome_of_layer
+from abm.scenario.waterfall import LAYERS
 from abm.units import format_value
 
 if TYPE_CHECKING:
@@ -145,6 +149,11 @@ def tornado(
             hovertemplate="%{y} = %{text}<extra></extra>",
         )
     plot.add_vline(x=overall, line={"color": GREY, "width": 2})
+    lowest = min(low for _, (_, low), _ in bars)
+    highest = max(high for _, _, (_, high) in bars)
+    # Room for what is written beside narrow bars.
+    room = 0.35 * (highest - lowest)
+    plot.update_xaxes(range=[lowest - room, highest + room])
     figure = Figure(f"{title} for {outcome.name}", caption, plot, outcome.unit, len(runs))
     return finish(
         figure,
@@ -259,20 +268,18 @@ def loss_distribution(
             hovertemplate="%{customdata}: %{y} runs<extra></extra>",
         )
     )
-    for estimate, name, colour, high in (
-        (mean_estimate(values.to_numpy()), "mean", GREY, 0.99),
-        (var, "value at risk 95 %", ORANGE, 0.88),
-        (shortfall, "expected shortfall 95 %", RED, 0.77),
+    top = int(counts.max())
+    for estimate, name, colour, dash in (
+        (mean_estimate(values.to_numpy()), "mean", GREY, "solid"),
+        (var, "value at risk 95 %", ORANGE, "dash"),
+        (shortfall, "expected shortfall 95 %", RED, "dot"),
     ):
-        plot.add_vline(x=estimate.value, line={"color": colour, "width": 2, "dash": "dash"})
-        plot.add_annotation(
-            x=estimate.value,
-            y=high,
-            yref="paper",
-            text=f"{name}: {format_value(estimate.value, outcome.unit)}",
-            showarrow=False,
-            xanchor="left",
-            font={"color": colour, "size": 13},
+        plot.add_scatter(
+            x=[estimate.value, estimate.value],
+            y=[0, top],
+            mode="lines",
+            line={"color": colour, "width": 3, "dash": dash},
+            name=f"{name}, {format_value(estimate.value, outcome.unit)}",
         )
     caption += f" {estimate_text('Value at risk', var, outcome.unit)}"
     caption += f" {estimate_text('Expected shortfall', shortfall, outcome.unit)}"
@@ -295,16 +302,9 @@ def layers_used(study: StudyResults) -> Figure:
     """Return in which share of the runs each layer of the waterfall paid."""
     title = "How often each layer paid"
     caption = "Share of all runs in which each layer of the waterfall paid anything."
-    columns = {
-        "paid_by_fund_usd": "insurance fund",
-        "socialised_usd": "socialised",
-        "uncovered_usd": "nobody",
-    }
-    layers = {
-        name: columns.get(name, words(name.removeprefix("paid_by_").removesuffix("_usd")))
-        for name in study.columns
-        if name.startswith("paid_by_") or name in columns
-    }
+    columns = {outcome_of_layer(layer): LAYER_NAMES[f"{layer}_usd"] for layer in LAYERS}
+    columns["uncovered_usd"] = LAYER_NAMES["uncovered_usd"]
+    layers = {name: text for name, text in columns.items() if name in study.columns}
     if not layers:
         return nothing(title, caption, "These runs record no layers.", unit="share of runs")
     runs = study.frame(*layers)
@@ -320,7 +320,7 @@ def layers_used(study: StudyResults) -> Figure:
     )
     plot.update_yaxes(tickformat=".0%", range=[0, 1.12])
     figure = Figure(title, caption, plot, "share of runs", len(runs))
-    return finish(figure, y="share of runs", hovermode="closest", height=340)
+    return finish(figure, y="share of runs", hovermode="closest", height=SMALL_HEIGHT)
 
 
 FIGURES = (loss_distribution, tornado, converged)

@@ -19,7 +19,7 @@ from abm.analysis.figures.study_runs import (
 )
 from abm.analysis.figures.sweep import converged, heat_map, loss_distribution, tornado
 from abm.dashboard.pages.base import Choices, Control, Page
-from abm.dashboard.parts import figure_part, table_part
+from abm.dashboard.parts import figure_part, notice, table_part
 from abm.units import format_value
 
 if TYPE_CHECKING:
@@ -73,20 +73,24 @@ def body(selection: Selection, choices: Choices, _: Catalog) -> list[Component]:
     study = selection.study
     if study is None or not study.run_count:
         return []
+    if not study.factors:
+        why = "Runs are finished, and none is gathered yet: the map over factors comes at the end."
+        return [
+            notice(f"{why} ({selection.progress}.)"),
+            figure_part(loss_distribution(study), "spread"),
+        ]
     outcome = choices.get("outcome") or DEFAULT
     levels = chosen_levels(choices)
-    parts: list[Component] = []
-    if study.factors:
-        across = choices.get("across") or study.factors[0]
-        down = choices.get("down") or None
-        down = None if down == across else down
-        parts.append(figure_part(heat_map(study, outcome, across, down, levels), "heat"))
-    parts.append(html.Div(runs_part(selection, outcome, levels), id="opened", role="status"))
-    if study.factors:
-        parts.append(figure_part(tornado(study, outcome, levels), "tornado"))
-    parts.append(figure_part(converged(study, outcome, levels), "convergence"))
-    parts.append(figure_part(loss_distribution(study, outcome, levels), "spread"))
-    return parts
+    across = choices.get("across") or study.factors[0]
+    down = choices.get("down") or None
+    down = None if down == across else down
+    return [
+        figure_part(heat_map(study, outcome, across, down, levels), "heat"),
+        html.Div(runs_part(selection, outcome, levels), id="opened", role="status"),
+        figure_part(tornado(study, outcome, levels), "tornado"),
+        figure_part(converged(study, outcome, levels), "convergence"),
+        figure_part(loss_distribution(study, outcome, levels), "spread"),
+    ]
 
 
 def runs_part(selection: Selection, key: str, levels: dict[str, str]) -> list[Component]:
