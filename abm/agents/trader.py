@@ -127,7 +127,7 @@ def _further_out(view: TraderView, instrument: int) -> int | None:
     )
     sign = 1.0 if table.is_call[instrument] else -1.0
     distance = sign * (table.strike_usd - table.strike_usd[instrument])
-    further = same & (distance > 0)
+    further = same & (distance > 0) & view.marks.alive
     return int(np.where(further, distance, np.inf).argmin()) if further.any() else None
 
 

@@ -10,6 +10,8 @@ import numpy as np
 from abm.units import SECONDS_PER_HOUR, seconds
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from abm.scenario.market import Market
@@ -72,3 +74,26 @@ def list_instruments(market: Market) -> InstrumentTable:
     return InstrumentTable(
         np.array(expiry, dtype=np.int64), np.array(strike), np.array(call, dtype=np.bool_)
     )
+
+
+def settlement_price(
+    published_usd: Sequence[float], window_seconds: float, step_seconds: int
+) -> float:
+    """Return the average of published prices that settles an expiry.
+
+    Parameters
+    ----------
+    published_usd : sequence of float
+        The price that stood on the venue's chain at every step so far, in dollars.
+    window_seconds : float
+        Length of the average; as many whole steps as fit, at least the last one.
+    step_seconds : int
+        Time between two steps.
+
+    Examples
+    --------
+    >>> settlement_price([90.0, 100.0, 104.0], window_seconds=120.0, step_seconds=60)
+    102.0
+    """
+    steps = max(int(window_seconds / step_seconds), 1)
+    return float(np.mean(published_usd[-steps:]))

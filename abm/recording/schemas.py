@@ -1,41 +1,15 @@
-"""The tables a run leaves: columns with type, unit and meaning. No other place defines them."""
+"""The tables a run leaves: columns with type, unit and meaning.
+
+Those of the order book stand in `abm.recording.market_tables`. No other place defines any.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Literal
-
+from abm.recording.columns import Column, Kind, TableSchema, table
+from abm.recording.market_tables import MARKET_TABLES
 from abm.scenario.waterfall import FUNDED, LAYERS
 
-Kind = Literal["int", "float", "text", "bool"]
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column; ``unit`` is empty for names and numbers of things. Any value may be missing."""
-
-    name: str
-    kind: Kind
-    unit: str
-    meaning: str
-
-
-@dataclass(frozen=True)
-class TableSchema:
-    """One table: what a row is, and its columns in order."""
-
-    row: str
-    columns: tuple[Column, ...]
-
-    @cached_property
-    def names(self) -> tuple[str, ...]:
-        """The columns' names."""
-        return tuple(column.name for column in self.columns)
-
-
-def _table(row: str, *columns: tuple[str, Kind, str, str]) -> TableSchema:
-    return TableSchema(row, tuple(Column(*column) for column in columns))
+__all__ = ["SCHEMAS", "Column", "Kind", "TableSchema", "outcome_of"]
 
 
 def outcome_of(layer: str) -> str:
@@ -48,7 +22,7 @@ def outcome_of(layer: str) -> str:
 
 
 SCHEMAS: dict[str, TableSchema] = {
-    "runs": _table(
+    "runs": table(
         "the run: its parameters and outcomes",
         ("scenario", "text", "", "name of the scenario"),
         ("seed", "int", "", "seed of the run"),
@@ -139,7 +113,7 @@ SCHEMAS: dict[str, TableSchema] = {
         ("withdrawn_usd", "float", "USD", "value of withdrawals when they started"),
         ("events", "int", "events", "entries of the log"),
     ),
-    "steps": _table(
+    "steps": table(
         "one step of the venue",
         ("second", "int", "seconds", "from the start of the run"),
         ("price_usd", "float", "USD", "true price of the underlying"),
@@ -171,7 +145,7 @@ SCHEMAS: dict[str, TableSchema] = {
         ("open_liquidations", "int", "liquidations", "not ended"),
         ("messages_waiting", "int", "messages", "for attestation, a relayer or a halt's end"),
     ),
-    "chains": _table(
+    "chains": table(
         "one chain at one sampled step",
         ("second", "int", "seconds", "from the start of the run"),
         ("chain", "text", "", "name"),
@@ -185,7 +159,7 @@ SCHEMAS: dict[str, TableSchema] = {
         ("liquidator_usd", "float", "USD", "cash of active liquidators there"),
         ("open_auctions", "int", "auctions", "on sale"),
     ),
-    "oracles": _table(
+    "oracles": table(
         "the feed of one chain at one sampled step",
         ("second", "int", "seconds", "from the start of the run"),
         ("chain", "text", "", "name"),
@@ -196,7 +170,7 @@ SCHEMAS: dict[str, TableSchema] = {
         ("publications", "int", "rounds", "published there so far"),
         ("stale", "bool", "", "older than the venue's rule allows"),
     ),
-    "channels": _table(
+    "channels": table(
         "one channel at one sampled step",
         ("second", "int", "seconds", "from the start of the run"),
         ("channel", "text", "", "name"),
@@ -207,7 +181,7 @@ SCHEMAS: dict[str, TableSchema] = {
         ("waiting", "int", "messages", "for attestation, a relayer or a halt's end"),
         ("escrow_usd", "float", "USD", "dollars under way"),
     ),
-    "messages": _table(
+    "messages": table(
         "one message",
         ("message", "int", "", "number in the order of sending"),
         ("channel", "text", "", "name"),
@@ -234,7 +208,7 @@ SCHEMAS: dict[str, TableSchema] = {
         ("halted_seconds", "int", "seconds", "of its way that fell into a halt"),
         ("value_usd", "float", "USD", "dollars it carries or moves"),
     ),
-    "liquidations": _table(
+    "liquidations": table(
         "one liquidation",
         ("liquidation", "int", "", "number"),
         ("account", "int", "", "number"),
@@ -257,7 +231,7 @@ SCHEMAS: dict[str, TableSchema] = {
         ("closing_cost_usd", "float", "USD", "lost in closing beyond the marks"),
         ("bad_debt_usd", "float", "USD", "left to the waterfall"),
     ),
-    "auctions": _table(
+    "auctions": table(
         "one auction of seized collateral",
         ("auction", "int", "", "number"),
         ("liquidation", "int", "", "number"),
@@ -272,36 +246,8 @@ SCHEMAS: dict[str, TableSchema] = {
         ("proceeds_usd", "float", "USD", "paid by liquidators"),
         ("published_value_usd", "float", "USD", "of what was sold, at the published price"),
     ),
-    "trades": _table(
-        "one trade",
-        ("second", "int", "seconds", "from the start of the run"),
-        ("series", "text", "", "option series"),
-        ("buyer", "int", "", "account"),
-        ("seller", "int", "", "account"),
-        ("lots", "int", "contracts", "that changed hands"),
-        ("premium_usd", "float", "USD", "for one contract"),
-        ("aggressor", "text", "", "side that took the price"),
-        ("kind", "text", "", "opening, order, close_out or take_over"),
-    ),
-    "quotes": _table(
-        "one series at one sampled step",
-        ("second", "int", "seconds", "from the start of the run"),
-        ("series", "text", "", "option series"),
-        ("seconds_left", "int", "seconds", "until it expires"),
-        ("strike_usd", "float", "USD", "strike"),
-        ("is_call", "bool", "", "call, or put"),
-        ("mark_usd", "float", "USD", "the venue's mark of one contract"),
-        ("delta", "float", "", "change of the mark for one dollar of the underlying"),
-        ("vega_usd", "float", "USD", "change of the mark for 1.00 of volatility"),
-        ("published_usd", "float", "USD", "price of the underlying that the marks are at"),
-        ("bid_usd", "float", "USD", "best bid, quoted or resting; missing where there is none"),
-        ("ask_usd", "float", "USD", "best ask, the same way"),
-        ("bid_lots", "int", "contracts", "at the best bid"),
-        ("ask_lots", "int", "contracts", "at the best ask"),
-        ("depth_lots", "int", "contracts", "quoted or resting, both sides, all levels"),
-        ("open_interest_lots", "int", "contracts", "outstanding"),
-    ),
-    "waterfall": _table(
+    **MARKET_TABLES,
+    "waterfall": table(
         "one loss paid",
         ("second", "int", "seconds", "from the start of the run"),
         ("liquidation", "int", "", "number"),
@@ -310,13 +256,13 @@ SCHEMAS: dict[str, TableSchema] = {
         *((f"{layer}_usd", "float", "USD", f"paid by {who}") for layer, who in LAYERS.items()),
         ("uncovered_usd", "float", "USD", "paid by nobody"),
     ),
-    "cuts": _table(
+    "cuts": table(
         "what one account lost to a layer that takes from others",
         ("account", "int", "", "number"),
         ("layer", "text", "", "socialised or deleveraged"),
         ("cut_usd", "float", "USD", "taken from it in all"),
     ),
-    "accounts": _table(
+    "accounts": table(
         "one account at the start or the end",
         ("moment", "text", "", "start or end"),
         ("account", "int", "", "number"),
@@ -330,7 +276,7 @@ SCHEMAS: dict[str, TableSchema] = {
         ("believed_equity_usd", "float", "USD", "what the venue counts"),
         ("maintenance_usd", "float", "USD", "requirement"),
     ),
-    "moves": _table(
+    "moves": table(
         "one deposit or withdrawal of an owner",
         ("move", "int", "", "number"),
         ("account", "int", "", "number"),
@@ -346,7 +292,7 @@ SCHEMAS: dict[str, TableSchema] = {
         ("gas_usd", "float", "USD", "paid by the owner for the transaction"),
         ("fee_usd", "float", "USD", "paid by the owner for the message"),
     ),
-    "flows": _table(
+    "flows": table(
         "what moved from one kind of place to another between two sampled steps",
         ("second", "int", "seconds", "end of the interval"),
         ("from_kind", "text", "", "wallet, vault, lock, escrow, auction, venue, fund and so on"),
@@ -357,7 +303,7 @@ SCHEMAS: dict[str, TableSchema] = {
         ("units", "int", "base units", "that moved"),
         ("value_usd", "float", "USD", "at the true price at the end of the interval"),
     ),
-    "solvency": _table(
+    "solvency": table(
         "one chain's balance sheet at one sampled step, at the true price",
         ("second", "int", "seconds", "from the start of the run"),
         ("chain", "text", "", "name"),
@@ -372,7 +318,7 @@ SCHEMAS: dict[str, TableSchema] = {
         ("in_flight_usd", "float", "USD", "seized or in a channel's escrow; on neither side"),
         ("gap_usd", "float", "USD", "assets and receivables less liabilities; below 0 unbacked"),
     ),
-    "commitments": _table(
+    "commitments": table(
         "the venue's commitment to what it owes, every six hours",
         ("second", "int", "seconds", "from the start of the run"),
         ("root", "text", "", "SHA-256 root of the Merkle sum tree over all accounts"),
@@ -380,14 +326,14 @@ SCHEMAS: dict[str, TableSchema] = {
         ("held_usd", "float", "USD", "what vaults really hold, at the true price"),
         ("oldest_claim_seconds", "int", "seconds", "age of the oldest claim in it"),
     ),
-    "nodes": _table(
+    "nodes": table(
         "one node of the exposure graph at one hour or the end",
         ("second", "int", "seconds", "from the start of the run"),
         ("node", "text", "", "its kind and name: venue, chain:base, maker:0 and so on"),
         ("kind", "text", "", "what it is"),
         ("buffer_usd", "float", "USD", "the loss that exhausts it"),
     ),
-    "exposures": _table(
+    "exposures": table(
         "one edge of the exposure graph at one hour or the end, at the true price",
         ("second", "int", "seconds", "from the start of the run"),
         ("holder", "text", "", "node that loses"),
@@ -395,13 +341,13 @@ SCHEMAS: dict[str, TableSchema] = {
         ("layer", "text", "", "how they are joined: margin, collateral, backing and so on"),
         ("exposure_usd", "float", "USD", "what it loses at most"),
     ),
-    "tokens": _table(
+    "tokens": table(
         "one token",
         ("token", "text", "", "name"),
         ("issued", "int", "base units", "at the start"),
         ("held", "int", "base units", "by all holders at the end"),
     ),
-    "events": _table(
+    "events": table(
         "one thing that happened",
         ("event", "int", "", "number"),
         ("second", "int", "seconds", "from the start of the run"),

@@ -151,6 +151,13 @@ class Market(Table):
     ]
     volatility: Volatility
     expiries: Annotated[tuple[Expiry, ...], Field(strict=False, min_length=1)]
+    nearest_strikes: Annotated[
+        Count | None,
+        Field(
+            description="Strikes on either side of the published price that are listed; more as it "
+            "moves. All of them from the start if not given"
+        ),
+    ] = None
     settlement_average_seconds: Annotated[
         PositiveSeconds, Field(description="Window of the average price that settles an expiry")
     ] = 1_800.0

@@ -147,6 +147,7 @@ def build_world(scenario: Scenario) -> World:
         margin=method.prepare(instruments, marks, 0),
         requirements=Requirements(nothing, nothing, nothing),
         beliefs=Beliefs(marks, nothing, nothing, nothing, nothing, nothing),
+        listed=np.zeros(len(instruments), dtype=np.bool_),
     )
     endow(world)
     # Vaults report their opening balances, as if all had been delivered long ago.

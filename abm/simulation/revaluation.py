@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from abm.margin import (
@@ -12,6 +13,7 @@ from abm.margin import (
     renewed,
     total_value,
 )
+from abm.market import list_near
 from abm.units import MICRO
 from abm.venue import Beliefs
 
@@ -27,15 +29,31 @@ REMARK_SECONDS = 600
 
 
 def believed_marks(world: World) -> Marks:
-    """Return the venue's marks: of the price and volatility last published on its chain."""
+    """Return the venue's marks: of the price and volatility last published on its chain.
+
+    Series that are not listed yet are valued, but not alive.
+    """
     published = world.board[world.scenario.venue.chain]
-    return mark_instruments(
+    marks = mark_instruments(
         world.instruments,
         published.price_usd,
         published.level,
         world.now,
         world.scenario.market.volatility,
     )
+    return marks if world.listed.all() else replace(marks, alive=marks.alive & world.listed)
+
+
+def list_series(world: World) -> None:
+    """List the strikes that the published price has come near to."""
+    if world.listed.all():
+        return
+    price_usd = world.board[world.scenario.venue.chain].price_usd
+    nearest = world.scenario.market.nearest_strikes
+    listed = list_near(world.instruments, world.listed, price_usd, nearest)
+    if world.now and (listed != world.listed).any():
+        world.log.add(world.now, "listing", value_usd=price_usd)
+    world.listed = listed
 
 
 def mark(world: World) -> None:
@@ -49,6 +67,7 @@ def mark(world: World) -> None:
     due = world.now - world.marked_second >= REMARK_SECONDS
     if published is world.marked_round and not due and not expired:
         return
+    list_series(world)
     world.marks = believed_marks(world)
     world.margin = world.margin_method.prepare(world.instruments, world.marks, world.now)
     world.marked_round = published

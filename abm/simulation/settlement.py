@@ -7,6 +7,7 @@ from math import ceil
 
 import numpy as np
 
+from abm.market import settlement_price
 from abm.simulation.world import Ladder, Refill, Resale, World
 from abm.units import MICRO, seconds
 from abm.venue import Order
@@ -62,8 +63,11 @@ def expire_series(world: World) -> None:
     expiring = np.flatnonzero(world.instruments.expiry_second == now)
     if not len(expiring):
         return
-    window = world.scenario.market.settlement_average_seconds / world.scenario.clock.step_seconds
-    average = float(np.mean(world.published_history[-max(int(window), 1) :]))
+    average = settlement_price(
+        world.published_history,
+        world.scenario.market.settlement_average_seconds,
+        world.scenario.clock.step_seconds,
+    )
     payoff = np.rint(world.instruments.payoff(average) * MICRO).astype(np.int64)
     world.exchange.expire(expiring, payoff)
     world.log.add(now, "expiry", value_usd=average)

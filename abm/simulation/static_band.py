@@ -84,7 +84,7 @@ def _band_at(world: World, step: int) -> StaticBand:
 
 def _members(world: World, step: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return cash and positions, and collateral, of every account at the market of a step."""
-    price = float(world.path.price_usd[step])
+    price = world.path.spot(step)
     value = option_values(
         world.instruments,
         price,

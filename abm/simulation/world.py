@@ -136,6 +136,8 @@ class World:
     requirements: Requirements
     beliefs: Beliefs
 
+    listed: NDArray[np.bool_]
+
     step: int = 0
     marked_round: Round | None = None
     marked_second: int = 0
