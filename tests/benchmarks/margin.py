@@ -14,7 +14,7 @@ import QuantLib
 from vollib.black import black
 
 from abm.margin import Marks, Requirements, SpanMethod, mark_instruments
-from abm.margin.fused import compiled
+from abm.margin.fused import compiled, margin_accounts
 from abm.margin.sparse import assembled
 from abm.market import InstrumentTable
 from abm.market.pricing import black_76
@@ -85,7 +85,7 @@ def bench_pass() -> Callable[[], object]:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     taken, moving = compared(whole_pass, move)
-    how = "with Numba" if compiled() else "without Numba"
+    how = "with Numba" if compiled(margin_accounts) else "without Numba"
     print(
         f"one pass, {accounts:,} accounts, {each} positions each, {instruments} series, 16 points: "
         f"{taken * 1e3:.1f} ms {how}, {taken / moving:.0f} times moving the data, "
