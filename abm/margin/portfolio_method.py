@@ -11,7 +11,7 @@ from abm.margin.core import Marks, Requirements, one_row
 from abm.margin.fused_portfolio import portfolio_requirements
 from abm.margin.portfolio import StressedMarket
 from abm.margin.portfolio_inputs import PortfolioAccounts, PortfolioMarket, PortfolioParameters
-from abm.margin.sparse import assembled
+from abm.margin.sparse import row_blocks
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -107,21 +107,15 @@ class PreparedPortfolio:
 
     def _by_blocks(self, positions: csr_array) -> tuple[Floats, Floats]:
         """Return what `portfolio_requirements` does, by products of blocks of accounts."""
-        accounts, series = positions.shape
-        maintenance, initial = np.empty(accounts), np.empty(accounts)
-        indptr, indices, data = positions.indptr, positions.indices, positions.data
-        for first in range(0, accounts, BLOCK):
-            last = min(first + BLOCK, accounts)
-            start, stop = int(indptr[first]), int(indptr[last])
-            rows = indptr[first : last + 1] - start
-            options = assembled(data[start:stop], indices[start:stop], rows, series)
-            nothing = np.zeros(last - first)
+        maintenance, initial = np.empty(positions.shape[0]), np.empty(positions.shape[0])
+        for rows, options in row_blocks(positions, BLOCK):
+            nothing = np.zeros(options.shape[0])
             found = self.stressed.margins(
                 PortfolioAccounts(options, nothing, nothing, np.zeros((len(nothing), 0)))
             )
             worth = found.mark_to_market
-            maintenance[first:last] = np.maximum(worth - found.maintenance, 0.0) + 0.0
-            initial[first:last] = np.maximum(worth - found.initial, 0.0) + 0.0
+            maintenance[rows] = np.maximum(worth - found.maintenance, 0.0) + 0.0
+            initial[rows] = np.maximum(worth - found.initial, 0.0) + 0.0
         return maintenance, initial
 
     def initial(self, lots: NDArray[np.int64]) -> float:
