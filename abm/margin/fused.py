@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +45,7 @@ def worst_losses(
     tuple of ndarray, each of shape (accounts,), or None
         None where there are too few positions, or no Numba.
     """
-    if positions.nnz < ENOUGH_POSITIONS or (kernel := compiled()) is None:
+    if positions.nnz < ENOUGH_POSITIONS or (kernel := compiled(margin_accounts)) is None:
         return None
     worth, maintenance = np.empty(positions.shape[0]), np.empty(positions.shape[0])
     # The loop takes a table apart row by row.
@@ -63,14 +63,14 @@ def worst_losses(
     return worth, maintenance
 
 
-@lru_cache(maxsize=1)
-def compiled() -> Kernel | None:
-    """Return `margin_accounts` compiled, kept from process to process, or None without Numba."""
+@cache
+def compiled(loop: Kernel) -> Kernel | None:
+    """Return a loop compiled, kept from process to process, or None without Numba."""
     try:
         numba: Any = import_module("numba")
     except ImportError:
         return None
-    kernel: Kernel = numba.njit(cache=True)(margin_accounts)
+    kernel: Kernel = numba.njit(cache=True)(loop)
     return kernel
 
 

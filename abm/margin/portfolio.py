@@ -13,10 +13,12 @@ Derive v2-core, ``src/risk-managers/PMRM_2.sol`` and ``PMRMLib_2.sol``.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from abm.margin.fused_portfolio import PortfolioTables
 from abm.margin.portfolio_inputs import (
     PortfolioAccounts,
     PortfolioMarket,
@@ -201,12 +203,41 @@ class StressedMarket:
             axis=1,
         )
         self._discounts = static_discounts(market, parameters)
+        self._basis_weight = parameters.basis_add + parameters.basis_multiple * market.years
         self._moves = np.array([point.spot - 1.0 for point in points])
         self._damping = np.array([point.damping for point in points])
         self._skew = np.array([point.volatility in ("linear", "absolute") for point in points])
         self._rows = [
             np.flatnonzero(market.option_expiry == expiry) for expiry in range(len(market.seconds))
         ]
+
+    @cached_property
+    def tables(self) -> PortfolioTables:
+        """What the requirements of accounts with options alone are worked out from.
+
+        The prices' oracles must be sure of them, and the stablecoin must hold its peg.
+        """
+        market, parameters = self.market, self.parameters
+        place, strikes = strike_places(market)
+        long_discount, short_discount = self._discounts
+        return PortfolioTables(
+            now=self._now,
+            stressed=self._stressed,
+            basis=self._basis_values,
+            expiry=market.option_expiry,
+            strike=place,
+            long_discount=long_discount,
+            short_discount=short_discount,
+            basis_weight=self._basis_weight,
+            is_skew=self._skew,
+            damping=self._damping,
+            strikes=strikes,
+            maintenance_factor=parameters.maintenance_factor,
+            initial_factor=parameters.initial_factor,
+            spot=market.spot,
+            maintenance_naked=parameters.maintenance_option,
+            initial_naked=parameters.initial_option,
+        )
 
     def margins(self, accounts: PortfolioAccounts) -> PortfolioMargin:
         """Return maintenance and initial margin of all accounts."""
@@ -227,8 +258,7 @@ class StressedMarket:
             change = sums - before[:, np.newaxis]
             profit += np.where(self._skew, -np.abs(change), change)
             move = held @ self._basis_values[rows] - before[:, np.newaxis]
-            weight = parameters.basis_add + parameters.basis_multiple * market.years[expiry]
-            basis += np.minimum(move.min(axis=1), 0.0) * weight
+            basis += np.minimum(move.min(axis=1), 0.0) * self._basis_weight[expiry]
         profit *= self._damping
         worst = np.minimum(profit.min(axis=1), basis)
         maintenance_cost, initial_cost = _contingencies(
@@ -269,15 +299,21 @@ def naked_shorts(market: PortfolioMarket, options: csr_array) -> Floats:
 
     Calls and puts of one strike net against each other. Shape (accounts,), contracts.
     """
-    pairs = np.stack([market.option_expiry.astype(np.float64), market.strike], axis=1)
-    _, place = np.unique(pairs, axis=0, return_inverse=True)
-    place = np.ravel(place)
-    strikes = int(place.max()) + 1 if len(place) else 0
+    place, strikes = strike_places(market)
     gather = np.zeros((len(place), strikes))
     gather[np.arange(len(place)), place] = 1.0
     net = options @ gather
-    naked: Floats = np.maximum(-net, 0.0).sum(axis=1)
+    # Strike by strike, so that the order of the sum does not hang on their number.
+    naked: Floats = np.add.reduce(np.ascontiguousarray(np.maximum(-net, 0.0).T), axis=0)
     return naked
+
+
+def strike_places(market: PortfolioMarket) -> tuple[NDArray[np.int64], int]:
+    """Return the number of each option's strike among those of all expiries, and how many."""
+    pairs = np.stack([market.option_expiry.astype(np.float64), market.strike], axis=1)
+    _, place = np.unique(pairs, axis=0, return_inverse=True)
+    place = np.ravel(place)
+    return place, int(place.max()) + 1 if len(place) else 0
 
 
 def _contingencies(

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from abm.margin.core import Marks, Requirements, one_row
+from abm.margin.fused_portfolio import portfolio_requirements
 from abm.margin.portfolio import StressedMarket
 from abm.margin.portfolio_inputs import PortfolioAccounts, PortfolioMarket, PortfolioParameters
+from abm.margin.sparse import row_blocks
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,6 +19,11 @@ if TYPE_CHECKING:
 
     from abm.market.instruments import InstrumentTable
     from abm.scenario.market import StressGrid
+
+    Floats = NDArray[np.float64]
+
+# Accounts in a block: the profits of one expiry at all points stay in a core's own cache.
+BLOCK = 2_048
 
 
 class PortfolioMethod:
@@ -93,14 +100,23 @@ class PreparedPortfolio:
         positions : csr_array of float64, shape (accounts, instruments)
             Contracts, short below 0.
         """
-        nothing = np.zeros(positions.shape[0])
-        accounts = PortfolioAccounts(positions, nothing, nothing, np.zeros((len(nothing), 0)))
-        found = self.stressed.margins(accounts)
-        return Requirements(
-            positions @ self.marks.value,
-            np.maximum(found.mark_to_market - found.maintenance, 0.0),
-            np.maximum(found.mark_to_market - found.initial, 0.0),
-        )
+        value = positions @ self.marks.value
+        found = portfolio_requirements(positions, self.stressed.tables)
+        maintenance, initial = self._by_blocks(positions) if found is None else found
+        return Requirements(value, maintenance, initial)
+
+    def _by_blocks(self, positions: csr_array) -> tuple[Floats, Floats]:
+        """Return what `portfolio_requirements` does, by products of blocks of accounts."""
+        maintenance, initial = np.empty(positions.shape[0]), np.empty(positions.shape[0])
+        for rows, options in row_blocks(positions, BLOCK):
+            nothing = np.zeros(options.shape[0])
+            found = self.stressed.margins(
+                PortfolioAccounts(options, nothing, nothing, np.zeros((len(nothing), 0)))
+            )
+            worth = found.mark_to_market
+            maintenance[rows] = np.maximum(worth - found.maintenance, 0.0) + 0.0
+            initial[rows] = np.maximum(worth - found.initial, 0.0) + 0.0
+        return maintenance, initial
 
     def initial(self, lots: NDArray[np.int64]) -> float:
         """Return the initial requirement of one account, in dollars, from its row of contracts."""

@@ -10,7 +10,7 @@ import numpy as np
 from abm.margin.core import Marks, Requirements, stress_changes
 from abm.margin.fused import worst_losses
 from abm.margin.grids import span_points
-from abm.margin.sparse import assembled
+from abm.margin.sparse import assembled, row_blocks
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -93,18 +93,14 @@ class PreparedSpan:
             changes = np.column_stack([changes, changes[:, -1]])
         once = np.column_stack([changes, self.marks.value])
         table = np.column_stack([np.concatenate([once, once]), minimum])
-        indptr, indices, data = positions.indptr, positions.indices, positions.data
-        for first in range(0, accounts, BLOCK):
-            last = min(first + BLOCK, accounts)
-            start, stop = int(indptr[first]), int(indptr[last])
-            lots, place = data[start:stop], indices[start:stop]
+        for rows, block in row_blocks(positions, BLOCK):
+            lots, place = block.data, block.indices
             place = place + (lots < 0).astype(place.dtype) * series
-            rows = assembled(lots, place, indptr[first : last + 1] - start, 2 * series)
-            by_pair = _by_pair(rows @ table)
+            by_pair = _by_pair(assembled(lots, place, block.indptr, 2 * series) @ table)
             worst = np.minimum.reduce(by_pair[:-1], initial=0.0)
             worst = np.minimum(worst[0::2], worst[1::2])
-            value[first:last] = by_pair[-1, 0::2]
-            maintenance[first:last] = np.maximum(-worst, by_pair[-1, 1::2]) + 0.0
+            value[rows] = by_pair[-1, 0::2]
+            maintenance[rows] = np.maximum(-worst, by_pair[-1, 1::2]) + 0.0
         return value, maintenance
 
     def initial(self, lots: NDArray[np.int64]) -> float:

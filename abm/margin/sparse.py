@@ -10,6 +10,8 @@ import numpy as np
 from scipy.sparse import csr_array
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
 
@@ -40,6 +42,32 @@ def assembled(
     matrix.data, matrix.indices, matrix.indptr = data, indices, indptr
     result: csr_array = matrix
     return result
+
+
+def row_blocks(matrix: csr_array, size: int) -> Iterator[tuple[slice, csr_array]]:
+    """Iterate over a matrix in blocks of rows, each with the slice of the rows it is.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> for rows, block in row_blocks(csr_array(np.eye(3)), 2):
+    ...     print(rows, block.shape)
+    slice(0, 2, None) (2, 3)
+    slice(2, 3, None) (1, 3)
+    """
+    rows, columns = matrix.shape
+    if rows <= size:
+        yield slice(0, rows), matrix
+        return
+    indptr, indices, data = matrix.indptr, matrix.indices, matrix.data
+    for first in range(0, rows, size):
+        last = min(first + size, rows)
+        start, stop = int(indptr[first]), int(indptr[last])
+        starts = indptr[first : last + 1] - start
+        yield (
+            slice(first, last),
+            assembled(data[start:stop], indices[start:stop], starts, columns),
+        )
 
 
 @lru_cache(maxsize=1_024)

@@ -6,6 +6,7 @@ Every comparison computes the same numbers and checks that they are equal before
 from __future__ import annotations
 
 import tracemalloc
+from functools import partial
 from typing import TYPE_CHECKING
 
 import mesa
@@ -13,8 +14,8 @@ import numpy as np
 import QuantLib
 from vollib.black import black
 
-from abm.margin import Marks, Requirements, SpanMethod, mark_instruments
-from abm.margin.fused import compiled
+from abm.margin import METHODS, Marks, Requirements, SpanMethod, mark_instruments
+from abm.margin.fused import compiled, margin_accounts
 from abm.margin.sparse import assembled
 from abm.market import InstrumentTable
 from abm.market.pricing import black_76
@@ -85,7 +86,7 @@ def bench_pass() -> Callable[[], object]:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     taken, moving = compared(whole_pass, move)
-    how = "with Numba" if compiled() else "without Numba"
+    how = "with Numba" if compiled(margin_accounts) else "without Numba"
     print(
         f"one pass, {accounts:,} accounts, {each} positions each, {instruments} series, 16 points: "
         f"{taken * 1e3:.1f} ms {how}, {taken / moving:.0f} times moving the data, "
@@ -97,6 +98,23 @@ def bench_pass() -> Callable[[], object]:
         "as long; equal to the last bit"
     )
     return whole_pass
+
+
+def bench_methods() -> None:
+    """Time one pass over a million accounts by the other methods of margin."""
+    table, marks, _ = prepared_span(60)
+    positions = book(1_000_000, 3, 60)
+    for name, points in (("portfolio", "31 points"), ("standard", "per position")):
+        method = METHODS[name](GRID).prepare(table, marks, 0)
+        taken = median_seconds(partial(method.requirements, positions), 3)
+        tracemalloc.start()
+        method.requirements(positions)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        print(
+            f"the same by {name}, {points}: {taken * 1e3:.0f} ms, {peak / 1e6:.0f} MB beyond "
+            "the positions"
+        )
 
 
 def bench_plain(whole_pass: Callable[[], object]) -> None:
@@ -209,6 +227,7 @@ def bench_growth() -> None:
 def main() -> None:
     """Run every benchmark of the margin core."""
     bench_plain(bench_pass())
+    bench_methods()
     bench_pricing()
     bench_growth()
 

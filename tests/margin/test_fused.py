@@ -77,7 +77,7 @@ def test_the_loop_is_the_products_to_the_last_bit(rows: list[list[int]], minimum
 @pytest.mark.parametrize("index", [np.int32, np.int64])
 def test_compiled_the_loop_is_the_products_to_the_last_bit(index: type) -> None:
     pytest.importorskip("numba")
-    kernel = compiled()
+    kernel = compiled(margin_accounts)
     assert kernel is not None
     rng = np.random.default_rng(1)
     dense = rng.integers(-9, 10, (20_000, 4)) * (rng.random((20_000, 4)) < 0.5)
@@ -102,7 +102,7 @@ def test_a_whole_pass_is_the_same_with_the_loop_and_without_it(
         margin_accounts(*arguments)  # type: ignore[arg-type] # passed on as they came
 
     by_products = span.requirements(positions)
-    monkeypatch.setattr(fused, "compiled", lambda: loop)
+    monkeypatch.setattr(fused, "compiled", lambda _: loop)
     assert worst_losses(positions, span.changes, span.marks.value, 5.0) is None
     monkeypatch.setattr(fused, "ENOUGH_POSITIONS", positions.nnz)
     by_loop = span.requirements(positions)
@@ -117,7 +117,7 @@ def test_without_numba_the_products_do_it(monkeypatch: pytest.MonkeyPatch) -> No
         raise ModuleNotFoundError(name)
 
     monkeypatch.setattr(fused, "import_module", missing)
-    assert compiled() is None
+    assert compiled(margin_accounts) is None
     monkeypatch.setattr(fused, "ENOUGH_POSITIONS", 0)
     span = prepared()
     assert worst_losses(csr_array((3, 4)), span.changes, span.marks.value, 5.0) is None
