@@ -110,10 +110,16 @@ def payers(loss: Row) -> str:
     """
     names = {
         "fund_usd": "by the insurance fund",
+        "mutual_fund_usd": "by the mutual fund",
+        "insurance_usd": "by the insurer",
+        "backstop_usd": "by the backstop",
         "socialised_usd": "by all with cash at the venue",
+        "deleveraged_usd": "out of others' profits",
         "uncovered_usd": "by nobody",
     }
-    return listed([f"{name} ({format_usd(loss[key])})" for key, name in names.items() if loss[key]])
+    return listed(
+        [f"{name} ({format_usd(loss[key])})" for key, name in names.items() if loss.get(key)]
+    )
 
 
 def listed(parts: list[str]) -> str:

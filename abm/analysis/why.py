@@ -11,6 +11,7 @@ from abm.analysis.moments import Moment, listed, payers
 from abm.analysis.summary import what_was_left_out
 from abm.analysis.tale import Tale
 from abm.errors import ResultsError
+from abm.recording.schemas import SCHEMAS
 from abm.units import MICRO, dollars, format_duration, format_usd
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
-LAYERS = ("fund_usd", "socialised_usd", "uncovered_usd")
+LAYERS = tuple(name for name in SCHEMAS["waterfall"].names if name.endswith("_usd"))
 
 # A number with more digits than this is a typing error that nobody wants to read again.
 MOST_DIGITS = 12
@@ -44,8 +45,9 @@ class Story:
         How often it was liquidated.
     bad_debt_usd : float
         What it left to others, in dollars.
-    fund_usd, socialised_usd, uncovered_usd : float
-        Of it, paid by the insurance fund, by all who had cash, by nobody.
+    paid_usd : dict of str to float
+        Of it, what each layer paid, by column of the `waterfall` table; ``uncovered_usd`` is what
+        nobody did.
     held_up : tuple of HeldUp
         What held up the liquidations that left bad debt, or all of them where none did; the
         longest first.
@@ -61,9 +63,7 @@ class Story:
     moments: tuple[Moment, ...]
     liquidations: int
     bad_debt_usd: float
-    fund_usd: float
-    socialised_usd: float
-    uncovered_usd: float
+    paid_usd: dict[str, float]
     held_up: tuple[HeldUp, ...]
     left_out: str | None
     without_usd: float | None
@@ -112,9 +112,7 @@ def story(results: RunResults, account: int) -> Story:
         ),
         liquidations=len(rows),
         bad_debt_usd=_bad_debt(results, account),
-        fund_usd=paid["fund_usd"],
-        socialised_usd=paid["socialised_usd"],
-        uncovered_usd=paid["uncovered_usd"],
+        paid_usd=paid,
         held_up=_held_up(results, rows),
         left_out=what_was_left_out(results) if pair is not None else None,
         without_usd=_bad_debt(pair, account) if pair is not None else None,
@@ -196,7 +194,6 @@ def ending(told: Story) -> str:
 
 def _outcome(told: Story) -> str:
     if told.bad_debt_usd:
-        layers = {layer: getattr(told, layer) for layer in LAYERS}
-        return f"left a loss of {format_usd(told.bad_debt_usd)}, paid {payers(layers)}"
+        return f"left a loss of {format_usd(told.bad_debt_usd)}, paid {payers(told.paid_usd)}"
     times = "once" if told.liquidations == 1 else f"{told.liquidations} times"
     return f"fell below its requirement {times} and left no loss to others"

@@ -23,8 +23,12 @@ class Holders:
         Blocks, one holder for each account: its own money, and its collateral.
     relayer, liquidator : int
         Blocks, one holder for each agent.
+    mutual_fund : int
+        Block, one holder for the contribution of each member, the venue's own first.
     venue_vault, fund, treasury, outside : int
         The venue's dollars, its insurance fund, the payer of fees, and the rest of the world.
+    insurer, parametric, backstop : int
+        What two insurances and whoever stands behind the venue have set aside for it.
     attacker : int
         Whoever drains bridges and forges messages.
     rebalancing : int
@@ -39,8 +43,12 @@ class Holders:
     vault: int
     relayer: int
     liquidator: int
+    mutual_fund: int
     venue_vault: int
     fund: int
+    insurer: int
+    parametric: int
+    backstop: int
     treasury: int
     outside: int
     attacker: int
@@ -60,6 +68,7 @@ def open_holders(
     venue_chain: str,
     chains: tuple[str, ...],
     channels: tuple[str, ...],
+    members: int = 1,
 ) -> Holders:
     """Open every holder of a run and return where they are.
 
@@ -77,6 +86,8 @@ def open_holders(
         Where the venue's vault, its fund and the treasury stand.
     chains, channels : tuple of str
         Names of all of them.
+    members : int
+        Venues that share a mutual fund.
     """
     return Holders(
         wallet=_block(ledger, "wallet", wallet_chains),
@@ -85,6 +96,10 @@ def open_holders(
         liquidator=_block(ledger, "liquidator", liquidator_chains),
         venue_vault=ledger.open("venue_vault", places=[f"venue@{venue_chain}"]),
         fund=ledger.open("insurance_fund", places=[f"insurance_fund@{venue_chain}"]),
+        mutual_fund=ledger.open("mutual_fund", members, places=["mutual_fund"] * members),
+        insurer=ledger.open("insurer"),
+        parametric=ledger.open("parametric_insurer"),
+        backstop=ledger.open("backstop"),
         treasury=ledger.open("treasury", places=[f"treasury@{venue_chain}"]),
         outside=ledger.open("outside"),
         attacker=ledger.open("attacker"),

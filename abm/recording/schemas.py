@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+from abm.scenario.waterfall import FUNDED, LAYERS
+
 Kind = Literal["int", "float", "text", "bool"]
 
 
@@ -36,6 +38,15 @@ def _table(row: str, *columns: tuple[str, Kind, str, str]) -> TableSchema:
     return TableSchema(row, tuple(Column(*column) for column in columns))
 
 
+def outcome_of(layer: str) -> str:
+    """Return the column of the `runs` table that says what a layer of the waterfall paid.
+
+    >>> outcome_of("backstop"), outcome_of("socialised")
+    ('paid_by_backstop_usd', 'socialised_usd')
+    """
+    return f"paid_by_{layer}_usd" if layer in FUNDED else f"{layer}_usd"
+
+
 SCHEMAS: dict[str, TableSchema] = {
     "runs": _table(
         "the run: its parameters and outcomes",
@@ -46,9 +57,15 @@ SCHEMAS: dict[str, TableSchema] = {
         ("traders", "int", "agents", "traders"),
         ("hours", "float", "hours", "length of the run"),
         ("bad_debt_usd", "float", "USD", "losses that accounts left to the waterfall"),
-        ("paid_by_fund_usd", "float", "USD", "of it, paid by the insurance fund"),
-        ("socialised_usd", "float", "USD", "of it, paid by all who had cash"),
+        *(
+            (outcome_of(layer), "float", "USD", f"of it, paid by {who}")
+            for layer, who in LAYERS.items()
+        ),
         ("uncovered_usd", "float", "USD", "of it, paid by nobody"),
+        *(
+            (f"{layer}_exhausted_second", "int", "seconds", f"nothing more to be had of {who}")
+            for layer, who in LAYERS.items()
+        ),
         ("unresolved_usd", "float", "USD", "negative true equities at the end, not yet bad debt"),
         (
             "liquidation_cost_usd",
@@ -148,6 +165,9 @@ SCHEMAS: dict[str, TableSchema] = {
         ("counted_usd", "float", "USD", "traders' equity that counts as margin, where above 0"),
         ("required_usd", "float", "USD", "initial margin of traders"),
         ("fund_usd", "float", "USD", "insurance fund"),
+        ("mutual_fund_usd", "float", "USD", "mutual fund of several venues"),
+        ("insurance_usd", "float", "USD", "cover that the insurer has left"),
+        ("backstop_usd", "float", "USD", "backstop"),
         ("open_liquidations", "int", "liquidations", "not ended"),
         ("messages_waiting", "int", "messages", "for attestation, a relayer or a halt's end"),
     ),
@@ -287,9 +307,14 @@ SCHEMAS: dict[str, TableSchema] = {
         ("liquidation", "int", "", "number"),
         ("account", "int", "", "that left it"),
         ("chain", "text", "", "where its collateral stood"),
-        ("fund_usd", "float", "USD", "paid by the insurance fund"),
-        ("socialised_usd", "float", "USD", "paid by all who had cash"),
+        *((f"{layer}_usd", "float", "USD", f"paid by {who}") for layer, who in LAYERS.items()),
         ("uncovered_usd", "float", "USD", "paid by nobody"),
+    ),
+    "cuts": _table(
+        "what one account lost to a layer that takes from others",
+        ("account", "int", "", "number"),
+        ("layer", "text", "", "socialised or deleveraged"),
+        ("cut_usd", "float", "USD", "taken from it in all"),
     ),
     "accounts": _table(
         "one account at the start or the end",

@@ -145,12 +145,6 @@ class Liquidation(Table):
     auction: Auction = Auction()
 
 
-class Waterfall(Table):
-    """Who pays a loss that an account leaves, in this order: fund, then socialised loss."""
-
-    insurance_fund_usd: Annotated[NotNegative, Field(description="Fund at the start")]
-
-
 class GasTreasury(Table):
     """Who pays for messages, and how fees answer to waiting."""
 

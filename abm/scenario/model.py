@@ -9,7 +9,7 @@ from pydantic import Field
 from abm.errors import Problem
 from abm.scenario.agents import Arrivals, Liquidators, MarketMakers, Oracles, Relayers, Traders
 from abm.scenario.clock import Clock
-from abm.scenario.collateral import Collateral, GasTreasury, Liquidation, Waterfall
+from abm.scenario.collateral import Collateral, GasTreasury, Liquidation
 from abm.scenario.contagion import Contagion
 from abm.scenario.fields import Name, Table
 from abm.scenario.market import ExchangeRules, Market, StressGrid
@@ -18,6 +18,7 @@ from abm.scenario.prices import ClusteredPrice, ReplayPrice
 from abm.scenario.references import unknown
 from abm.scenario.shock_checks import shock_problems
 from abm.scenario.shocks import Counterfactual, Shock
+from abm.scenario.waterfall import Waterfall, waterfall_problems
 from abm.units import MICRO, seconds
 
 if TYPE_CHECKING:
@@ -240,5 +241,6 @@ def cross_table_problems(scenario: Scenario) -> list[Problem]:
         _population_problems,
         _time_problems,
         shock_problems,
+        waterfall_problems,
     )
     return [problem for check in checks for problem in check(scenario)]

@@ -14,6 +14,7 @@ from abm.network import Transport, build_graph
 from abm.randomness import Streams
 from abm.recording.events import EventLog
 from abm.recording.recorder import Recorder
+from abm.simulation.layers import build_waterfall
 from abm.simulation.market import draw_market
 from abm.simulation.opening import endow, open_positions
 from abm.simulation.population import (
@@ -26,7 +27,7 @@ from abm.simulation.revaluation import mark, revalue
 from abm.simulation.snapshots import record_accounts, record_step
 from abm.simulation.withdrawals import Withdrawals, draw_withdrawals
 from abm.simulation.world import World
-from abm.venue import AuctionHouse, Beliefs, Exchange, LiquidationDesk, Waterfall
+from abm.venue import AuctionHouse, Beliefs, Exchange, LiquidationDesk
 
 if TYPE_CHECKING:
     from abm.scenario.model import Scenario
@@ -48,6 +49,7 @@ def build_world(scenario: Scenario) -> World:
     liquidators = draw_liquidators(scenario, streams)
     at_venue = [venue.chain] * accounts
     wallet_chains = at_venue if make_architecture.held_at_venue else home_chains
+    mutual = scenario.waterfall.mutual_fund
     holders = open_holders(
         ledger,
         wallet_chains=wallet_chains,
@@ -57,6 +59,7 @@ def build_world(scenario: Scenario) -> World:
         venue_chain=venue.chain,
         chains=tuple(scenario.chains),
         channels=tuple(scenario.channels),
+        members=1 + len(mutual.others) if mutual is not None else 1,
     )
     cash = CashBook(
         ledger, holders.venue_vault, list(scenario.tokens).index(scenario.cash_token), accounts
@@ -83,7 +86,7 @@ def build_world(scenario: Scenario) -> World:
     architecture = make_architecture(surroundings)
     log = EventLog()
     auctions = AuctionHouse(scenario.liquidation.auction, transport.halted_seconds)
-    waterfall = Waterfall(ledger, cash, holders)
+    waterfall = build_waterfall(scenario, ledger, cash, holders)
     desk = LiquidationDesk(
         scenario.liquidation,
         architecture,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from abm.network import Fate, Transit
+from abm.scenario.waterfall import LAYERS
 from abm.simulation.balance_sheets import record_moves
 from abm.simulation.snapshots import record_accounts
 from abm.units import SECONDS_PER_HOUR, dollars
@@ -27,6 +28,7 @@ def record_end(world: World) -> None:
     _record_liquidations(world)
     _record_auctions(world)
     record_moves(world)
+    _record_cuts(world)
     for token, name in enumerate(world.ledger.tokens):
         issued, held = world.ledger.issued()[token], world.ledger.totals()[token]
         world.recorder.add("tokens", name, int(issued), int(held))
@@ -109,10 +111,15 @@ def _record_liquidations(world: World) -> None:
                 item.id,
                 item.account,
                 item.chain,
-                dollars(loss.fund),
-                dollars(loss.socialised),
+                *(dollars(loss.of(layer)) for layer in LAYERS),
                 dollars(loss.uncovered),
             )
+
+
+def _record_cuts(world: World) -> None:
+    for layer in world.waterfall.cutting:
+        for account in np.flatnonzero(layer.cut).tolist():
+            world.recorder.add("cuts", account, layer.name, dollars(int(layer.cut[account])))
 
 
 def _record_auctions(world: World) -> None:
@@ -209,9 +216,9 @@ def _record_run(world: World) -> None:
         len(world.traders),
         scenario.clock.hours,
         dollars(sum(loss.total for loss in losses)),
-        dollars(sum(loss.fund for loss in losses)),
-        dollars(sum(loss.socialised for loss in losses)),
-        dollars(sum(loss.uncovered for loss in losses)),
+        *(dollars(world.waterfall.paid.of(layer)) for layer in LAYERS),
+        dollars(world.waterfall.paid.uncovered),
+        *(world.waterfall.exhausted.get(layer) for layer in LAYERS),
         float(shortfall[-1]),
         auction_cost + sum(item.closing_cost_usd for item in liquidations),
         len(liquidations),

@@ -8,6 +8,7 @@ import numpy as np
 
 from abm.contagion import Exposure, Node, multilayer_graph
 from abm.margin import option_values, total_value
+from abm.scenario.waterfall import FUNDED
 from abm.units import MICRO, SECONDS_PER_HOUR, dollars
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from abm.simulation.world import World
 
 VENUE = "venue"
-FUND = "fund:insurance"
 
 
 class BalanceSheet:
@@ -86,7 +86,10 @@ def exposures(world: World) -> tuple[list[Node], list[Exposure]]:
         *_backing(world),
         *_channels(world, sheet),
         *_oracles(world, sheet),
-        Exposure(VENUE, FUND, "funds", dollars(world.waterfall.fund())),
+        *(
+            Exposure(VENUE, f"fund:{layer.name}", "funds", dollars(layer.left()))
+            for layer in world.waterfall.layers
+        ),
         Exposure(
             VENUE, f"chain:{world.scenario.venue.chain}", "settlement", _resources(world, sheet)
         ),
@@ -97,7 +100,7 @@ def exposures(world: World) -> tuple[list[Node], list[Exposure]]:
 
 def _resources(world: World, sheet: BalanceSheet) -> float:
     """Return what the venue can lose before its creditors do."""
-    return float(sheet.claim.sum()) + dollars(world.waterfall.fund())
+    return float(sheet.claim.sum()) + dollars(world.waterfall.set_aside())
 
 
 def _margin(sheet: BalanceSheet) -> Iterator[Exposure]:
@@ -181,8 +184,8 @@ def _oracles(world: World, sheet: BalanceSheet) -> Iterator[Exposure]:
 def _nodes(world: World, sheet: BalanceSheet, edges: list[Exposure]) -> list[Node]:
     """Return the nodes with what exhausts each.
 
-    The venue can lose what owners posted and its fund before its creditors lose; owners their
-    equity; whatever only holds or carries can lose all that depends on it.
+    The venue can lose what owners posted and what is set aside before its creditors lose; owners
+    their equity; whatever only holds or carries can lose all that depends on it.
     """
     depends: dict[str, float] = {}
     for edge in edges:
@@ -196,7 +199,7 @@ def _nodes(world: World, sheet: BalanceSheet, edges: list[Exposure]) -> list[Nod
         for chain in world.scenario.chains
     ]
     passive = [
-        FUND,
+        *(f"fund:{name}" for name in FUNDED),
         *(f"lock:{chain}" for chain in world.scenario.chains),
         *(f"channel:{name}" for name in world.scenario.channels),
         *(f"protocol:{name}" for name in world.scenario.protocols),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from abm.simulation.decisions import schedule_top_up
+from abm.simulation.layers import tell_standing
 from abm.simulation.settlement import settle_bids, settle_resales
 from abm.simulation.shocks import accept_forged
 
@@ -38,5 +39,6 @@ def liquidate(world: World) -> None:
     world.desk.finish_auctions(world.now)
     if not world.liquidation_stands_still():
         world.desk.call_breaches(world.beliefs, world.now)
+        tell_standing(world)
         world.desk.advance(world.beliefs, world.now)
     take_events(world)

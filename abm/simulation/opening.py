@@ -8,6 +8,7 @@ from abm.agents import DRAWS_PER_ARRIVAL, TraderView, choose_orders
 from abm.agents.strategies import STRATEGIES
 from abm.margin import unit_initial
 from abm.market import worth_usd
+from abm.simulation.layers import endow_layers
 from abm.simulation.population import trader_rule
 from abm.simulation.revaluation import revalue
 from abm.units import MICRO
@@ -46,11 +47,12 @@ def endow(world: World) -> None:
         ledger.endow(holders.liquidator + liquidator, cash, round(capital * MICRO))
     for relayer in range(scenario.relayers.count):
         ledger.endow(holders.relayer + relayer, cash, RELAYER_FLOAT_USD * MICRO)
-    ledger.endow(holders.fund, cash, round(scenario.waterfall.insurance_fund_usd * MICRO))
     ledger.endow(holders.treasury, cash, round(scenario.gas.treasury_usd * MICRO))
     for token, rule in enumerate(scenario.tokens.values()):
         amount = OUTSIDE_DOLLARS if token == cash else OUTSIDE_TOKENS
         ledger.endow(holders.outside, token, amount * rule.base_units)
+    endow_layers(world)
+    world.layer_book.cash_before = world.cash.balances.copy()
 
 
 def open_positions(world: World) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from abm.margin import total_value
+from abm.scenario.waterfall import FUNDED
 from abm.simulation.balance_sheets import record_balance_sheets
 from abm.simulation.exposures import record_exposures
 from abm.simulation.feeds import record_feeds
@@ -57,6 +58,7 @@ def record_step(world: World) -> None:
         float((world.beliefs.equity_before_haircuts - equity)[margined].sum()),
         *capital(world, owned_usd),
         dollars(world.waterfall.fund()),
+        *_set_aside(world),
         world.desk.open_count,
         sum(backlog.values()),
     )
@@ -80,6 +82,12 @@ def record_step(world: World) -> None:
         record_balance_sheets(world)
         record_quotes(world)
     record_exposures(world)
+
+
+def _set_aside(world: World) -> list[float]:
+    """Return what funded layers beside the insurance fund have left, in dollars."""
+    left = {layer.name: layer.left() for layer in world.waterfall.layers}
+    return [dollars(left.get(name, 0)) for name in FUNDED[1:]]
 
 
 def capital(world: World, owned_usd: NDArray[np.float64]) -> tuple[float, float, float, float]:

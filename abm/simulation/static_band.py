@@ -68,9 +68,9 @@ def _band_at(world: World, step: int) -> StaticBand:
     of_venue = sparse.coo_array(np.maximum(-own, 0.0)[np.newaxis, :])
     claims = sparse.block_array([[None, of_members], [of_venue, None]], format="csr")
     loss = start - equity
-    fund = dollars(world.waterfall.fund())
-    # Its assets outside the network make its equity what its fund is.
-    outside = float(own.sum()) + max(fund, SMALLEST_EQUITY_USD)
+    # Its assets outside the network make its equity what is set aside for losses.
+    set_aside = dollars(world.waterfall.set_aside())
+    outside = float(own.sum()) + max(set_aside, SMALLEST_EQUITY_USD)
     found = loss_band(
         claims,
         np.append(collateral + loss, outside),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from abm.simulation.decisions import decide, relay
 from abm.simulation.invariants import check_invariants
+from abm.simulation.layers import watch_outages
 from abm.simulation.liquidations import deliver_messages, liquidate
 from abm.simulation.revaluation import mark, revalue
 from abm.simulation.settlement import expire_series, settle_intents
@@ -23,6 +24,7 @@ def advance(model: OptionsMarket) -> None:
     world = model.world
     world.step += 1
     apply_shocks(world)  # 1; 2, the paths of price, volatility and gas, is read by step number
+    watch_outages(world)
     deliver_messages(world)  # 3
     for oracle in model.oracles:  # 4
         oracle.step()

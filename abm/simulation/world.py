@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from abm.simulation.layers import LayerBook
 from abm.simulation.shocks.effects import Strains
 
 if TYPE_CHECKING:
@@ -154,6 +155,7 @@ class World:
     quoted: dict[int, Quoted] = field(default_factory=dict)
     trades_recorded: int = 0
     band: StaticBand | None = None
+    layer_book: LayerBook = field(default_factory=LayerBook)
 
     @property
     def now(self) -> int:

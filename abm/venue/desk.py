@@ -367,7 +367,7 @@ class LiquidationDesk:
 
     def _write_off(self, liquidation: Liquidation, now: int) -> None:
         """Let the waterfall pay what the account cannot."""
-        use = self._waterfall.pay(liquidation.account)
+        use = self._waterfall.pay(liquidation.account, now)
         liquidation.bad_debt = use
         self.written_off[liquidation.account] = use.uncovered > 0
         self._log.add(

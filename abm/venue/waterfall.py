@@ -1,69 +1,47 @@
-"""Who pays the loss that an account leaves: the insurance fund, then all who have cash."""
+"""Who pays the loss that an account leaves: one layer after another."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import numpy as np
+from abm.venue.layers import Deleveraging, Purse, Socialisation
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from collections.abc import Mapping, Sequence
 
     from abm.ledger import CashBook, Holders, TokenLedger
+    from abm.venue.layers import Layer, Standing
 
 
-def share_out(amount: int, weights: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Divide whole units in proportion to weights, exactly.
-
-    Parameters
-    ----------
-    amount : int
-        Units to divide, at least 0.
-    weights : ndarray of int64, shape (n,)
-        At least 0, with a sum of at least ``amount``.
-
-    Returns
-    -------
-    ndarray of int64, shape (n,)
-        Shares that sum to ``amount``, none above its weight; what rounding leaves goes one unit
-        each to the largest remainders (ties: the first).
+@dataclass(frozen=True)
+class WaterfallUse:
+    """Micro-dollars that layers paid for a loss; ``uncovered`` is what none could.
 
     Examples
     --------
-    >>> share_out(10, np.array([1, 1, 2, 30]))
-    array([0, 0, 1, 9])
+    >>> use = WaterfallUse({"fund": 5, "socialised": 2}, uncovered=1)
+    >>> use.total, use.of("fund"), use.of("backstop")
+    (8, 5, 0)
     """
-    total = int(weights.sum())
-    if amount == 0 or total == 0:
-        return np.zeros_like(weights)
-    # Python integers: the product of two amounts in micro-dollars overflows 64 bits.
-    exact = [weight * amount for weight in weights.tolist()]
-    shares = np.array([product // total for product in exact], dtype=np.int64)
-    remainders = np.array([product % total / total for product in exact])
-    left = amount - int(shares.sum())
-    shares[np.argsort(-remainders, kind="stable")[:left]] += 1
-    return shares
 
+    paid: Mapping[str, int] = field(default_factory=dict)
+    uncovered: int = 0
 
-@dataclass(frozen=True, slots=True)
-class WaterfallUse:
-    """Micro-dollars that each layer paid for one loss; ``uncovered`` is what none could."""
-
-    fund: int
-    socialised: int
-    uncovered: int
+    def of(self, layer: str) -> int:
+        """Return what one layer paid."""
+        return self.paid.get(layer, 0)
 
     @property
     def total(self) -> int:
         """The whole loss."""
-        return self.fund + self.socialised + self.uncovered
+        return sum(self.paid.values()) + self.uncovered
 
     def plus(self, other: WaterfallUse) -> WaterfallUse:
         """Return the layers' use for two losses together."""
+        names = dict.fromkeys([*self.paid, *other.paid])
         return WaterfallUse(
-            self.fund + other.fund,
-            self.socialised + other.socialised,
+            {name: self.of(name) + other.of(name) for name in names},
             self.uncovered + other.uncovered,
         )
 
@@ -74,39 +52,68 @@ class Waterfall:
     Parameters
     ----------
     ledger, cash, holders : TokenLedger, CashBook, Holders
-        The fund's tokens and the accounts' cash.
+        The funds' tokens and the accounts' cash.
+    layers : sequence of Layer, optional
+        The insurance fund, then all who have cash, if not given.
 
     Attributes
     ----------
     paid : WaterfallUse
         All losses so far.
+    exhausted : dict of str to int
+        When each layer first was empty and had not paid all, in seconds.
+    standing : Standing or None
+        How accounts stand now; set by whoever knows, if any layer `asks`.
     """
 
-    def __init__(self, ledger: TokenLedger, cash: CashBook, holders: Holders) -> None:
+    def __init__(
+        self,
+        ledger: TokenLedger,
+        cash: CashBook,
+        holders: Holders,
+        layers: Sequence[Layer] = (),
+    ) -> None:
         self._ledger = ledger
         self._cash = cash
         self._holders = holders
-        self.paid = WaterfallUse(0, 0, 0)
+        self.layers = tuple(layers) or (
+            Purse("fund", ledger, cash, holders.fund),
+            Socialisation(cash),
+        )
+        self.paid = WaterfallUse()
+        self.exhausted: dict[str, int] = {}
+        self.standing: Standing | None = None
 
     def fund(self) -> int:
         """Return what the insurance fund holds, in micro-dollars."""
         return self._ledger.balance(self._holders.fund, self._cash.token)
 
-    def pay(self, account: int) -> WaterfallUse:
-        """Bring an account's cash from below zero to zero.
+    def set_aside(self) -> int:
+        """Return what all funded layers have left, in micro-dollars."""
+        return sum(layer.left() for layer in self.layers)
 
-        The fund pays first; then every positive balance is cut in the same proportion, the
-        withdrawal haircut of Derive v2-core. What even that cannot cover stays owed.
-        """
-        debt = max(-int(self._cash.balances[account]), 0)
-        from_fund = min(debt, self.fund())
-        self._cash.pay_in(account, self._holders.fund, from_fund)
-        rest = debt - from_fund
-        positive = np.maximum(self._cash.balances, 0)
-        socialised = min(rest, int(positive.sum()))
-        cuts = -share_out(socialised, positive)
-        cuts[account] += socialised
-        self._cash.settle(cuts)
-        use = WaterfallUse(from_fund, socialised, rest - socialised)
-        self.paid = self.paid.plus(use)
-        return use
+    @property
+    def asks(self) -> bool:
+        """Whether a layer shares by how accounts stand."""
+        return any(layer.name in ("mutual_fund", "deleveraged") for layer in self.layers)
+
+    @property
+    def cutting(self) -> tuple[Socialisation | Deleveraging, ...]:
+        """The layers that take from other accounts."""
+        return tuple(
+            layer for layer in self.layers if isinstance(layer, Socialisation | Deleveraging)
+        )
+
+    def pay(self, account: int, now: int = 0) -> WaterfallUse:
+        """Bring an account's cash from below zero to zero; what no layer covers stays owed."""
+        rest = max(-int(self._cash.balances[account]), 0)
+        paid = {}
+        for layer in self.layers:
+            use = layer.pay(account, rest, self.standing)
+            paid[layer.name] = use
+            rest -= use
+            if rest and not layer.left():
+                self.exhausted.setdefault(layer.name, now)
+        found = WaterfallUse(paid, rest)
+        self.paid = self.paid.plus(found)
+        return found

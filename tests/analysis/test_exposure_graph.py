@@ -99,10 +99,10 @@ def test_the_command_shows_and_exports_the_graph(
     out = tmp_path / f"graph.{form}"
     told = CliRunner().invoke(app, ["graph", str(crash.folder), "--out", str(out), "--hour", "1"])
     assert told.exit_code == 0
-    assert "hour 1: 25 nodes" in told.output
+    assert "hour 1: 28 nodes" in told.output
     assert "channel:to_far" in told.output
     read = nx.read_graphml(out, force_multigraph=True) if form == "graphml" else nx.read_gexf(out)
-    assert read.number_of_nodes() == 25
+    assert read.number_of_nodes() == 28
 
 
 def test_an_unknown_format_is_refused(crash: RunResults, tmp_path: Path) -> None:

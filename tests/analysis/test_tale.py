@@ -187,9 +187,9 @@ def test_who_paid_is_what_the_waterfall_says(results_of: ResultsOf, name: str) -
     losses = results.table("waterfall")
     for each in stories(results):
         own = losses.filter(account=each.account)
-        for layer in ("fund_usd", "socialised_usd", "uncovered_usd"):
-            assert getattr(each, layer) == pytest.approx(own[layer].sum(), abs=1e-7)
-        paid = each.fund_usd + each.socialised_usd + each.uncovered_usd
+        for layer, amount in each.paid_usd.items():
+            assert amount == pytest.approx(own[layer].sum(), abs=1e-7)
+        paid = sum(each.paid_usd.values())
         assert each.bad_debt_usd == pytest.approx(paid, abs=1e-7)
     total = sum(each.bad_debt_usd for each in stories(results))
     assert total == pytest.approx(results.outcome["bad_debt_usd"], abs=1e-6)

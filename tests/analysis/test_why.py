@@ -143,11 +143,11 @@ def test_the_last_line_says_the_loss_who_paid_and_what_held_it_up(results_of: Re
     assert results.counterfactual is not None
     told_of = story(results, 27)
     halted = next(item for item in told_of.held_up if item.shock == "far_halt")
-    assert told_of.fund_usd > 0 < told_of.socialised_usd
+    assert told_of.paid_usd["fund_usd"] > 0 < told_of.paid_usd["socialised_usd"]
     assert ending(told_of) == (
         f"Account 27 left a loss of {format_usd(told_of.bad_debt_usd)}, paid by the insurance fund "
-        f"({format_usd(told_of.fund_usd)}) and by all with cash at the venue "
-        f"({format_usd(told_of.socialised_usd)}); it was held up by far_halt for "
+        f"({format_usd(told_of.paid_usd['fund_usd'])}) and by all with cash at the venue "
+        f"({format_usd(told_of.paid_usd['socialised_usd'])}); it was held up by far_halt for "
         f"{format_duration(halted.seconds)}. Without the shocks it left no loss."
     )
 
@@ -185,9 +185,9 @@ def test_a_loss_that_nobody_paid_is_told(crash: RunResults) -> None:
         uncovered_usd=pl.col("socialised_usd"), socialised_usd=pl.lit(0.0)
     )
     told_of = story(changed(crash, "waterfall", losses), 37)
-    assert told_of.uncovered_usd == pytest.approx(told_of.bad_debt_usd)
+    assert told_of.paid_usd["uncovered_usd"] == pytest.approx(told_of.bad_debt_usd)
     owing = next(moment for moment in told_of.moments if moment.kind == "bad_debt")
-    assert f"by nobody ({format_usd(told_of.uncovered_usd)})." in owing.text
+    assert f"by nobody ({format_usd(told_of.paid_usd['uncovered_usd'])})." in owing.text
 
 
 # The second margin call of account 37 in the crash: sent at 4,380, it usually takes 22 s; its

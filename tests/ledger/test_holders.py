@@ -22,6 +22,10 @@ def test_every_holder_of_a_run_has_a_place_of_its_own() -> None:
         *(holders.vault + account for account in range(3)),
         *(holders.relayer + relayer for relayer in range(2)),
         *(holders.liquidator + liquidator for liquidator in range(4)),
+        holders.mutual_fund,
+        holders.insurer,
+        holders.parametric,
+        holders.backstop,
         holders.venue_vault,
         holders.fund,
         holders.treasury,
@@ -32,9 +36,9 @@ def test_every_holder_of_a_run_has_a_place_of_its_own() -> None:
         *holders.lock.values(),
         *holders.escrow.values(),
     ]
-    # 3 + 3 + 2 + 4 in blocks, 6 single ones, 2 auctions, 2 locks, 2 escrows.
-    assert sorted(places) == list(range(24))
-    assert len(ledger.block(0, 99)) == 24
+    # 3 + 3 + 2 + 4 + 1 in blocks, 9 single ones, 2 auctions, 2 locks, 2 escrows.
+    assert sorted(places) == list(range(28))
+    assert len(ledger.block(0, 99)) == 28
 
 
 def test_holders_are_named_for_what_they_are() -> None:

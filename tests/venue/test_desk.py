@@ -503,7 +503,9 @@ def test_a_debt_without_collateral_is_paid_by_the_waterfall(office: Office) -> N
     office.step(900)
     # 30.20 are missing: 25 from the fund, 5.20 from what others have.
     assert (office.stage(), office.outcome()) == (Stage.ENDED, Outcome.BAD_DEBT)
-    assert office.desk.liquidations[0].bad_debt == WaterfallUse(25 * DOLLAR, 5_200_000, 0)
+    assert office.desk.liquidations[0].bad_debt == WaterfallUse(
+        {"fund": 25 * DOLLAR, "socialised": 5_200_000}
+    )
     assert office.waterfall.paid.total == 30_200_000
     assert int(floor.cash.balances[0]) == 0
     assert not office.desk.written_off[0]

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from abm.venue import Waterfall, WaterfallUse
-from abm.venue.waterfall import share_out
+from abm.venue.sharing import share_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -99,6 +99,11 @@ def waterfall(floor: Floor) -> Waterfall:
     return Waterfall(floor.ledger, floor.cash, floor.holders)
 
 
+def use(fund: int, socialised: int, uncovered: int = 0) -> WaterfallUse:
+    """Return what a fund and all with cash paid."""
+    return WaterfallUse({"fund": fund, "socialised": socialised}, uncovered)
+
+
 def owe(floor: Floor, debt: int) -> None:
     """Let account 0 owe, and account 1 and 2 have what they had: the maker 3 gets the money."""
     floor.cash.move(0, 3, debt)
@@ -108,7 +113,7 @@ def test_the_fund_pays_first_and_alone_as_far_as_it_goes(
     waterfall: Waterfall, floor: Floor
 ) -> None:
     owe(floor, 80)
-    assert waterfall.pay(0) == WaterfallUse(fund=80, socialised=0, uncovered=0)
+    assert waterfall.pay(0) == use(80, 0, 0)
     assert floor.cash.balances[:4].tolist() == [0, 300, 100, 80]
     assert waterfall.fund() == 20
 
@@ -118,7 +123,7 @@ def test_beyond_the_fund_every_positive_balance_is_cut_in_proportion(
 ) -> None:
     owe(floor, 200)
     # 100 from the fund; the other 100 from balances of 300, 100 and 200, a sixth of each.
-    assert waterfall.pay(0) == WaterfallUse(fund=100, socialised=100, uncovered=0)
+    assert waterfall.pay(0) == use(100, 100, 0)
     assert floor.cash.balances[:4].tolist() == [0, 250, 83, 167]
     assert waterfall.fund() == 0
 
@@ -135,13 +140,13 @@ def test_what_not_even_all_have_stays_owed(waterfall: Waterfall, floor: Floor) -
     # Broken on purpose: in a sound book what is owed is owed to somebody, so that the positive
     # balances always suffice. Here 700 are owed to nobody.
     floor.cash._cash[0] = -700
-    assert waterfall.pay(0) == WaterfallUse(fund=100, socialised=400, uncovered=200)
+    assert waterfall.pay(0) == use(100, 400, 200)
     assert floor.cash.balances[:3].tolist() == [-200, 0, 0]
 
 
 def test_an_account_without_debt_costs_nobody_anything(waterfall: Waterfall, floor: Floor) -> None:
-    assert waterfall.pay(1) == WaterfallUse(0, 0, 0)
-    assert waterfall.pay(0) == WaterfallUse(0, 0, 0)
+    assert waterfall.pay(1) == use(0, 0)
+    assert waterfall.pay(0) == use(0, 0)
     assert floor.cash.balances[:3].tolist() == [0, 300, 100]
     assert waterfall.fund() == 100
 
@@ -152,7 +157,7 @@ def test_what_was_paid_adds_up(waterfall: Waterfall, floor: Floor) -> None:
     owe(floor, 50)
     waterfall.pay(0)
     # 80 and 20 from the fund, 30 from the others.
-    assert waterfall.paid == WaterfallUse(fund=100, socialised=30, uncovered=0)
+    assert waterfall.paid == use(100, 30, 0)
     assert waterfall.paid.total == 130
 
 
@@ -181,16 +186,17 @@ def test_every_loss_is_paid_by_its_layers_in_order_and_money_is_conserved(
     before = floor.cash.balances.copy()
     debt = max(-int(before[account]), 0)
     positive = int(np.maximum(before, 0).sum())
-    use = Waterfall(floor.ledger, floor.cash, floor.holders).pay(account)
-    assert use.fund == min(debt, fund)
-    assert use.socialised == min(debt - use.fund, positive)
-    assert use.uncovered == debt - use.fund - use.socialised
+    found = Waterfall(floor.ledger, floor.cash, floor.holders).pay(account)
+    from_fund = found.of("fund")
+    assert from_fund == min(debt, fund)
+    assert found.of("socialised") == min(debt - from_fund, positive)
+    assert found.uncovered == debt - from_fund - found.of("socialised")
     after = floor.cash.balances
-    assert int(after[account]) == (-use.uncovered if debt else int(before[account]))
+    assert int(after[account]) == (-found.uncovered if debt else int(before[account]))
     others = np.arange(6) != account
     assert (after[others & (before > 0)] >= 0).all()
     assert (after[others] <= before[others]).all()
     assert (after[others & (before <= 0)] == before[others & (before <= 0)]).all()
-    assert int(after.sum()) == int(before.sum()) + use.fund
+    assert int(after.sum()) == int(before.sum()) + from_fund
     assert floor.cash.breaches() == []
     assert floor.ledger.breaches() == []

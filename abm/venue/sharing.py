@@ -1,0 +1,113 @@
+"""Whole units divided among several, exactly."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def share_out(amount: int, weights: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Divide whole units in proportion to weights, exactly.
+
+    Parameters
+    ----------
+    amount : int
+        Units to divide, at least 0.
+    weights : ndarray of int64, shape (n,)
+        At least 0.
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+        Shares that sum to ``amount``, or to 0 if all weights are 0; none above its weight where
+        ``amount`` is not above their sum. What rounding leaves goes one unit each to the largest
+        remainders (ties: the first).
+
+    Examples
+    --------
+    >>> share_out(10, np.array([1, 1, 2, 30]))
+    array([0, 0, 1, 9])
+    """
+    total = int(weights.sum())
+    if amount == 0 or total == 0:
+        return np.zeros_like(weights)
+    # Python integers: the product of two amounts in micro-dollars overflows 64 bits.
+    exact = [weight * amount for weight in weights.tolist()]
+    shares = np.array([product // total for product in exact], dtype=np.int64)
+    remainders = np.array([product % total / total for product in exact])
+    left = amount - int(shares.sum())
+    shares[np.argsort(-remainders, kind="stable")[:left]] += 1
+    return shares
+
+
+def draw_on(amount: int, held: NDArray[np.int64], weights: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Take whole units from several in proportion to weights, from none more than it has.
+
+    What one lacks the others pay, again in proportion; once those with a weight have nothing left,
+    the rest pay by what they have.
+
+    Parameters
+    ----------
+    amount : int
+        Units to take, at least 0.
+    held : ndarray of int64, shape (n,)
+        What each has, at least 0.
+    weights : ndarray of int64, shape (n,)
+        At least 0.
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+        What each pays; sums to ``amount``, or to all they have if that is less.
+
+    Examples
+    --------
+    Of 9, by weights 3, 3 and 3, the first has 1 only: the others pay the 2 that it lacks.
+
+    >>> draw_on(9, np.array([1, 10, 10]), np.array([3, 3, 3]))
+    array([1, 4, 4])
+    """
+    paid = np.zeros_like(held)
+    left = min(amount, int(held.sum()))
+    while left:
+        rest = held - paid
+        counted = np.where(rest > 0, weights, 0)
+        shares = np.minimum(share_out(left, counted if counted.any() else rest), rest)
+        paid += shares
+        left -= int(shares.sum())
+    return paid
+
+
+def draw_in_order(
+    amount: int, held: NDArray[np.int64], score: NDArray[np.float64]
+) -> NDArray[np.int64]:
+    """Take whole units from several one after another, from each all it has.
+
+    Parameters
+    ----------
+    amount : int
+        Units to take, at least 0.
+    held : ndarray of int64, shape (n,)
+        What each has, at least 0.
+    score : ndarray, shape (n,)
+        Who comes first: the highest (ties: the first).
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+        What each pays; sums to ``amount``, or to all they have if that is less.
+
+    Examples
+    --------
+    >>> draw_in_order(7, np.array([5, 5, 5]), np.array([1.0, 3.0, 2.0]))
+    array([0, 5, 2])
+    """
+    order = np.argsort(-score, kind="stable")
+    before = np.concatenate([[0], np.cumsum(held[order])[:-1]])
+    paid = np.zeros_like(held)
+    paid[order] = np.clip(amount - before, 0, held[order])
+    return paid
