@@ -165,7 +165,8 @@ class Delays:
         for shock in self._shocks:
             dear = shock.kind == "gas_spike" and destination in shock.places
             struck = shock.kind == "relayer_strike" and message["channel"] in shock.places
-            if dear or struck or shock.kind == "relayer_exit":
+            gone = shock.kind == "relayer_exit" or (shock.kind == "agent_outage" and shock.places)
+            if dear or struck or gone:
                 common = waited.meet(shock.span)
                 idle = common.length - common.covered_by(halts)
                 found.append(Delay(shock.name, shock.kind, destination, _last(common, idle)))
@@ -218,7 +219,8 @@ def _span(rule: Row) -> Span:
 
 
 def _places(rule: Row) -> tuple[str, ...]:
-    return tuple(rule.get("channels") or rule.get("chains") or ())
+    relayers = [f"relayer {number}" for number in rule.get("relayers", ())]
+    return tuple(rule.get("channels") or rule.get("chains") or relayers)
 
 
 def drawn_spans(events: Iterable[Row], horizon: int) -> dict[str, list[Span]]:

@@ -37,6 +37,7 @@ FIRST = (
 WAITS = {
     "channel_halt": "in the halt of {place}",
     "chain_halt": "in the halt of {place}",
+    "agent_outage": "waiting for a relayer to {place} while relayers were out",
     "gas_spike": "waiting for a relayer to {place} while gas was dear",
     "relayer_exit": "waiting for a relayer to {place} while relayers were gone",
     "liquidator_exit": "while liquidators were gone",

@@ -8,6 +8,7 @@ from abm.errors import Problem
 from abm.scenario.governance import governed_parameters, with_parameter
 from abm.scenario.references import unknown
 from abm.scenario.shocks import (
+    AgentOutage,
     BridgeExploit,
     Censorship,
     JurisdictionFreeze,
@@ -54,6 +55,14 @@ def _own_problems(scenario: Scenario, key: str, shock: Shock) -> Iterator[Proble
         rule = f"traders have the accounts 0 to {count - 1}"
         wrong = [account for account in shock.accounts if not 0 <= account < count]
         yield from (Problem(f"{key}.accounts", str(account), rule) for account in wrong)
+    elif isinstance(shock, AgentOutage):
+        for who, numbers, count in (
+            ("relayers", shock.relayers, scenario.relayers.count),
+            ("market_makers", shock.market_makers, scenario.market_makers.count),
+        ):
+            rule = f"{who} have the numbers 0 to {count - 1}"
+            wrong = [number for number in numbers if number >= count]
+            yield from (Problem(f"{key}.{who}", str(number), rule) for number in wrong)
     elif isinstance(shock, ParameterChange):
         yield from _parameter_problems(scenario, key, shock)
 

@@ -190,7 +190,9 @@ class RelayDesk:
     def is_down(self, relayer: int) -> bool:
         """Return whether a relayer is in an outage or has stopped."""
         now = self._world.now
-        if float(self._world.relayers.exit_rank[relayer]) < self._world.strains.relayers_gone:
+        strains = self._world.strains
+        gone = float(self._world.relayers.exit_rank[relayer]) < strains.relayers_gone
+        if gone or relayer in strains.relayers_out:
             return True
         return any(start <= now < end for start, end in self._world.relayers.outages[relayer])
 

@@ -195,7 +195,8 @@ class World:
 
     def maker_is_gone(self, maker: int) -> bool:
         """Return whether a market maker makes no quotes for now."""
-        return maker < self.strains.makers_gone * len(self.makers)
+        gone = maker < self.strains.makers_gone * len(self.makers)
+        return gone or maker in self.strains.makers_out
 
     def wallet_chain(self, account: int) -> str:
         """Return the chain on which an account's wallet stands."""

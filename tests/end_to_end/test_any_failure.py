@@ -27,6 +27,7 @@ SHOCKS: dict[str, dict[str, Any]] = {
     "chain_halt": FAR,
     "channel_delay": {**LANES, "factor": 5},
     "channel_halt": LANES,
+    "agent_outage": {"relayers": [0, 2], "market_makers": [1]},
     "channel_loss": {**LANES, "probability": 0.5},
     "custodian_freeze": {},
     "emergency_pause": {},

@@ -35,6 +35,12 @@ LAW = {"chains.far.jurisdiction": "us"}
 
 # kind: its keys, what else the scenario needs, and a column of a table that must tell of it.
 CASES: dict[str, tuple[dict[str, Any], dict[str, Any], str, str]] = {
+    "agent_outage": (
+        {"relayers": [0, 1, 2], "market_makers": [0]},
+        {},
+        "messages",
+        "picked_second",
+    ),
     "bridge_exploit": ({"protocol": "relay"}, MINT, "steps", "shortfall_usd"),
     "censorship": (
         {"channels": ["to_far"], "by": "verifiers", "message_kinds": ["seizure"]},

@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import Field
 
 from abm.scenario.fields import Table
-from abm.scenario.shocks.agents import LiquidatorExit, MarketMakerWithdrawal
+from abm.scenario.shocks.agents import AgentOutage, LiquidatorExit, MarketMakerWithdrawal
 from abm.scenario.shocks.base import Names, TimedShock
 from abm.scenario.shocks.bridges import BridgeExploit, VerifierCompromise
 from abm.scenario.shocks.chains import (
@@ -43,7 +43,8 @@ class Counterfactual(Table):
 
 
 Shock = Annotated[
-    BridgeExploit
+    AgentOutage
+    | BridgeExploit
     | Censorship
     | ChainHalt
     | ChannelDelay
@@ -72,6 +73,7 @@ Shock = Annotated[
 ]
 
 __all__ = [
+    "AgentOutage",
     "BridgeExploit",
     "Censorship",
     "ChainHalt",

@@ -4,10 +4,26 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from abm.scenario.fields import Fraction
 from abm.scenario.shocks.base import TimedShock
+
+Numbers = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(strict=False)]
+
+
+class AgentOutage(TimedShock):
+    """These very relayers carry nothing, and these market makers quote nothing."""
+
+    kind: Literal["agent_outage"]
+    relayers: Annotated[Numbers, Field(description="Their numbers, from 0 on")] = ()
+    market_makers: Annotated[Numbers, Field(description="Their numbers, from 0 on")] = ()
+
+    @model_validator(mode="after")
+    def _stops_somebody(self) -> AgentOutage:
+        if not self.relayers and not self.market_makers:
+            raise ValueError("it must name relayers or market_makers")
+        return self
 
 
 class LiquidatorExit(TimedShock):

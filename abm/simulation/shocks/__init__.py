@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from abm.scenario import shocks as kinds
-from abm.simulation.shocks.agents import stop_liquidators, withdraw_makers
+from abm.simulation.shocks.agents import stop_agents, stop_liquidators, withdraw_makers
 from abm.simulation.shocks.bridges import accept_forged, exploit, forge, pause_when_found
 from abm.simulation.shocks.chains import (
     drop_blocks,
@@ -52,6 +52,7 @@ ON_START: dict[type[kinds.TimedShock], Effect] = {
 """What a kind does once."""
 
 WHILE_ACTIVE: dict[type[kinds.TimedShock], Effect] = {
+    kinds.AgentOutage: stop_agents,
     kinds.BridgeExploit: pause_when_found,
     kinds.ChannelDelay: slow_channels,
     kinds.ChannelLoss: lose_messages,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from abm.scenario.shocks import LiquidatorExit, MarketMakerWithdrawal
+    from abm.scenario.shocks import AgentOutage, LiquidatorExit, MarketMakerWithdrawal
     from abm.simulation.shocks.occurrences import Occurrence
     from abm.simulation.world import World
 
@@ -18,6 +18,18 @@ def stop_liquidators(world: World, shock: LiquidatorExit, when: Occurrence) -> N
 def withdraw_makers(world: World, shock: MarketMakerWithdrawal, when: Occurrence) -> None:  # noqa: ARG001
     """Take the quotes of a share of the market makers away, and keep them away in this step."""
     world.strains.makers_gone = max(world.strains.makers_gone, shock.fraction)
+    _take_quotes_away(world)
+
+
+def stop_agents(world: World, shock: AgentOutage, when: Occurrence) -> None:  # noqa: ARG001
+    """Keep some relayers and market makers from acting in this step."""
+    world.strains.relayers_out.update(shock.relayers)
+    world.strains.makers_out.update(shock.market_makers)
+    _take_quotes_away(world)
+
+
+def _take_quotes_away(world: World) -> None:
+    """Withdraw the quotes of all market makers that are gone."""
     for maker in range(len(world.makers)):
         if world.maker_is_gone(maker) and maker in world.quoted:
             world.exchange.quotes.withdraw(maker)

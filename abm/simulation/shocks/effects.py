@@ -13,6 +13,8 @@ class Strains:
     ----------
     liquidators_gone, relayers_gone, makers_gone : float
         Shares of them that have stopped.
+    relayers_out, makers_out : set of int
+        Relayers and market makers that have stopped. Only asked whether they hold a number.
     struck : set of str
         Channels that no relayer serves. Only asked whether it holds a channel.
     frozen_feeds : set of str
@@ -26,6 +28,8 @@ class Strains:
     liquidators_gone: float = 0.0
     relayers_gone: float = 0.0
     makers_gone: float = 0.0
+    relayers_out: set[int] = field(default_factory=set)
+    makers_out: set[int] = field(default_factory=set)
     struck: set[str] = field(default_factory=set)
     frozen_feeds: set[str] = field(default_factory=set)
     observed: dict[str, float] = field(default_factory=dict)
