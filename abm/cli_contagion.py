@@ -1,4 +1,4 @@
-"""The commands on contagion: graph, shares ..."""
+"""The commands on contagion: who depends on whom, who matters, what carries a loss."""
 
 from __future__ import annotations
 
@@ -189,7 +189,75 @@ def shares(
     )
 
 
+def importance(
+    scenario: ScenarioFile,
+    at_hours: Annotated[
+        float | None, typer.Option(help="When each fails; at the first scheduled shock.")
+    ] = None,
+    duration_hours: Annotated[
+        float | None, typer.Option(help="For how long; six hours or the rest of the run.")
+    ] = None,
+    outcome: Outcome = "loss_usd",
+    replicates: Replicates = 4,
+    workers: Workers = 1,
+    set_: Overrides = None,
+    *,
+    again: Annotated[
+        bool, typer.Option("--again", help="Rank a second set of seeds; compare the first three.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Fail every chain, channel, relayer, oracle and market maker in turn; rank what it costs."""
+    from abm.scenario import load_scenario
+    from abm.studies.importance import importance as rank
+
+    loaded = load_scenario(scenario, tuple(set_ or ()))
+    found = []
+    for first in (0, replicates) if again else (0,):
+        with progress_of(loaded.name, 0) as progress, as_scenario_error(scenario):
+            ranking = rank(
+                loaded,
+                at_hours=at_hours,
+                duration_hours=duration_hours,
+                outcome=outcome,
+                replicates=replicates,
+                first=first,
+                workers=workers,
+                progress=progress,
+            )
+        found.append(ranking)
+    if as_json:
+        echo_json(found[0])
+        return
+    for ranking in found:
+        show_table(
+            f"{loaded.name}: {outcome} added by a failure of {ranking.duration_hours:g} hours at "
+            f"hour {ranking.at_hours:g}, seeds {ranking.seeds[0]} to {ranking.seeds[-1]}",
+            ("fails", "loss added [95%]", "DebtRank impact", "vulnerability"),
+            [
+                (
+                    entity.name,
+                    written(entity.knock_out, outcome),
+                    f"{entity.impact:.1%}",
+                    f"{entity.vulnerability:.1%}",
+                )
+                for entity in ranking.entities
+            ],
+        )
+        agrees = ranking.rank_correlation
+        told = "not defined" if agrees is None else written(agrees, "correlation")
+        typer.echo(f"rank correlation of DebtRank with the simulated loss: {told}")
+    if again:
+        same = found[0].first() == found[1].first()
+        first_three = [", ".join(ranking.first()) for ranking in found]
+        typer.echo(
+            f"the first three are the same in both sets: {first_three[0]}"
+            if same
+            else f"the first three differ: {first_three[0]}; then {first_three[1]}"
+        )
+
+
 def register(app: typer.Typer) -> None:
     """Add these commands to the command line."""
-    for command in (graph, shares):
+    for command in (graph, importance, shares):
         app.command()(command)
