@@ -97,9 +97,10 @@ SECOND = {
             "shocks.gas.kind is 'gas_spik'; it must be one of "
             "agent_outage, bridge_exploit, censorship, chain_halt, channel_delay, channel_halt, "
             "channel_loss, custodian_freeze, emergency_pause, finality_loss, gas_spike, "
-            "jurisdiction_freeze, liquidator_exit, market_maker_withdrawal, oracle_deviation, oracle_freeze, "
-            "oracle_manipulation, parameter_change, price_jump, relayer_exit, relayer_strike, "
-            "reorg, sequencer_outage, stablecoin_depeg, verifier_compromise, volatility_jump; "
+            "jurisdiction_freeze, liquidator_exit, market_maker_withdrawal, oracle_deviation, "
+            "oracle_freeze, oracle_manipulation, parameter_change, price_jump, relayer_exit, "
+            "relayer_strike, reorg, sequencer_outage, stablecoin_depeg, verifier_compromise, "
+            "volatility_jump; "
             "did you mean 'gas_spike'?",
             id="unknown kind of shock",
         ),
