@@ -342,7 +342,38 @@ def shrink(
     typer.echo(f"{out}: {len(found.steps)} steps smaller, after {found.runs} runs")
 
 
+def causes(
+    run: RunFolder,
+    out: Annotated[
+        Path | None, typer.Option(help="Parquet file for the tree of all losses.")
+    ] = None,
+) -> None:
+    """Divide all bad debt by the shock it goes back to and by the way it arose, exactly."""
+    from abm.analysis.cause_tree import WAYS, cause_tree, loss_by_root_and_way, tree_frame
+    from abm.recording.results import read_results
+    from abm.units import format_usd
+
+    if out is not None and out.suffix != ".parquet":
+        raise ScenarioError("abm causes", [Problem("--out", str(out), "it must end in .parquet")])
+    results = read_results(run)
+    table = loss_by_root_and_way(results)
+    columns = (*WAYS, "total")
+    rows = [
+        (row["root"], *(format_usd(row[name]) for name in columns))
+        for row in table.iter_rows(named=True)
+    ]
+    rows.append(("all", *(format_usd(float(table[name].sum())) for name in columns)))
+    show_table(
+        "bad debt by what held its liquidation up, and how it arose",
+        ("root", *(name.replace("_", " ") for name in columns)),
+        rows,
+    )
+    if out is not None:
+        tree_frame(cause_tree(results)).write_parquet(out)
+        typer.echo(out)
+
+
 def register(app: typer.Typer) -> None:
     """Add these commands to the command line."""
-    for command in (graph, importance, reverse, shares, shrink):
+    for command in (causes, graph, importance, reverse, shares, shrink):
         app.command()(command)
