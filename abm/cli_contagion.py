@@ -257,7 +257,123 @@ def importance(
         )
 
 
+def reverse(  # noqa: PLR0913 - each is an option of the command
+    scenario: ScenarioFile,
+    worst_fall: Annotated[
+        float, typer.Option(help="Largest fall of the price that is searched, as a share.")
+    ] = 0.5,
+    worst_halt_hours: Annotated[
+        float | None, typer.Option(help="Longest halt of all channels; the rest of the run.")
+    ] = None,
+    divisions: Annotated[int, typer.Option(min=1, help="Fineness of the fan of shocks.")] = 1,
+    halvings: Annotated[int, typer.Option(min=0, help="Bisections on each ray.")] = 4,
+    replicates: Replicates = 2,
+    workers: Workers = 1,
+    set_: Overrides = None,
+    out: Annotated[Path | None, typer.Option(help="Parquet file for the frontier.")] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Search the smallest fall, halt and loss of relayers that exhaust each layer."""
+    from abm.scenario import load_scenario
+    from abm.studies.reverse import default_axes, frontier_table, reverse_stress
+
+    loaded = load_scenario(scenario, tuple(set_ or ()))
+    if out is not None and out.suffix != ".parquet":
+        raise ScenarioError("abm reverse", [Problem("--out", str(out), "it must end in .parquet")])
+    prepared, axes = default_axes(loaded, worst_fall=worst_fall, worst_halt_hours=worst_halt_hours)
+    with progress_of(loaded.name, 0) as progress, as_scenario_error(scenario):
+        found = reverse_stress(
+            prepared,
+            axes,
+            divisions=divisions,
+            halvings=halvings,
+            replicates=replicates,
+            workers=workers,
+            progress=progress,
+        )
+    if out is not None:
+        frontier_table(found).write_parquet(out)
+    if as_json:
+        echo_json(found)
+        return
+    names = [axis.name for axis in axes]
+    rows = []
+    for layer in dict.fromkeys(point.layer for point in found.points):
+        for point in found.points:
+            if point.layer != layer:
+                continue
+            note = "smallest" if point is found.smallest(layer) else ""
+            shock = [f"{point.shock[name]:.3g}" for name in names]
+            if point.size is None:
+                shock, note = [f"> {value}" for value in shock], "not enough"
+            rows.append((layer, *shock, note if point.monotone else f"{note} (not monotone)"))
+    share = f"in {found.share:.0%} of {len(found.seeds)} seeds"
+    show_table(
+        f"{loaded.name}: smallest shocks that exhaust each layer {share}, {found.runs} runs",
+        ("layer", *(name.replace("_", " ") for name in names), ""),
+        rows,
+    )
+
+
+def shrink(
+    scenario: ScenarioFile,
+    fails: Annotated[
+        str, typer.Option(help="What a failing run shows: 'loss_usd > 100_000', or 'broken'.")
+    ],
+    out: Annotated[Path, typer.Option(help="Scenario file to write (TOML).")],
+    most_runs: Annotated[int, typer.Option(min=1, help="Stop after so many runs.")] = 500,
+    set_: Overrides = None,
+) -> None:
+    """Find the smallest scenario that still fails, and write it as a scenario file."""
+    from abm.recording.files import write_text
+    from abm.scenario import load_scenario
+    from abm.studies.shrink import failing, scenario_text
+    from abm.studies.shrink import shrink as make_small
+
+    loaded = load_scenario(scenario, tuple(set_ or ()))
+    if out.suffix != ".toml":
+        raise ScenarioError("abm shrink", [Problem("--out", str(out), "it must end in .toml")])
+    with progress_of(loaded.name, most_runs) as progress, as_scenario_error(scenario):
+        found = make_small(loaded, failing(fails), most_runs=most_runs, progress=progress)
+    write_text(out, scenario_text(found.scenario))
+    for step in found.steps:
+        typer.echo(step)
+    typer.echo(f"{out}: {len(found.steps)} steps smaller, after {found.runs} runs")
+
+
+def causes(
+    run: RunFolder,
+    out: Annotated[
+        Path | None, typer.Option(help="Parquet file for the tree of all losses.")
+    ] = None,
+) -> None:
+    """Divide all bad debt by the shock it goes back to and by the way it arose, exactly."""
+    from abm.analysis.cause_tree import WAYS, cause_tree, loss_by_root_and_way, tree_frame
+    from abm.recording.results import read_results
+    from abm.units import format_usd
+
+    if out is not None and out.suffix != ".parquet":
+        raise ScenarioError("abm causes", [Problem("--out", str(out), "it must end in .parquet")])
+    results = read_results(run)
+    table = loss_by_root_and_way(results)
+    columns = (*WAYS, "total")
+    rows = [
+        (row["root"], *(format_usd(row[name]) for name in columns))
+        for row in table.iter_rows(named=True)
+    ]
+    rows.append(("all", *(format_usd(float(table[name].sum())) for name in columns)))
+    show_table(
+        "bad debt by what held its liquidation up, and how it arose",
+        ("root", *(name.replace("_", " ") for name in columns)),
+        rows,
+    )
+    if out is not None:
+        tree_frame(cause_tree(results)).write_parquet(out)
+        typer.echo(out)
+
+
 def register(app: typer.Typer) -> None:
     """Add these commands to the command line."""
-    for command in (graph, importance, shares):
+    for command in (causes, graph, importance, reverse, shares, shrink):
         app.command()(command)

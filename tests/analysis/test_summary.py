@@ -10,7 +10,9 @@ import pytest
 
 from abm.analysis.summary import headline, summarise
 from abm.recording.results import RunResults, read_results
+from abm.recording.schemas import outcome_of
 from abm.scenario import load_scenario, parse_scenario, run_id
+from abm.scenario.waterfall import FUNDED, LAYERS
 from abm.studies.paired import run_pair
 from abm.units import format_duration, format_usd
 
@@ -76,9 +78,9 @@ def expected(results: RunResults) -> dict[str, Any]:
         "traders": sum(kind["count"] for kind in scenario["traders"].values()),
         "hours": scenario["clock"]["hours"],
         "bad_debt_usd": liquidations["bad_debt_usd"].sum(),
-        "paid_by_fund_usd": losses["fund_usd"].sum(),
-        "socialised_usd": losses["socialised_usd"].sum(),
+        **{outcome_of(layer): losses[f"{layer}_usd"].sum() for layer in LAYERS},
         "uncovered_usd": losses["uncovered_usd"].sum(),
+        **{f"{layer}_exhausted_second": exhausted(results, layer) for layer in LAYERS},
         "unresolved_usd": -owed.sum(),
         "liquidation_cost_usd": sum(costs),
         "breaches": len(liquidations),
@@ -109,6 +111,19 @@ def expected(results: RunResults) -> dict[str, Any]:
         **expected_capital(results),
         "events": len(results.table("events")),
     }
+
+
+def exhausted(results: RunResults, layer: str) -> int | None:
+    """Return when a funded layer was empty, or one that takes from others fell short, if it did."""
+    steps, losses = results.table("steps"), results.table("waterfall")
+    if layer == "fund":
+        empty = steps.filter((pl.col("fund_usd") <= 0) & (steps["fund_usd"][0] > 0))["second"]
+        return None if empty.is_empty() else int(empty[0])
+    if layer in FUNDED:
+        second = results.outcome[f"{layer}_exhausted_second"]
+        return None if second is None else int(str(second))
+    short = losses.filter(pl.col("uncovered_usd") > 0)["second"]
+    return None if short.is_empty() else int(short[0])
 
 
 def expected_capital(results: RunResults) -> dict[str, Any]:
@@ -145,8 +160,11 @@ def test_the_outcomes_of_the_counterfactual_are_those_of_its_tables(crash: RunRe
 def test_the_crash_exercises_every_counter(crash: RunResults) -> None:
     # Otherwise the comparisons above would compare zeros.
     empty = {key for key, value in crash.outcome.items() if value in (0, None)}
-    # No chain of the crash reorganises, nobody forges, and no trader takes money out.
-    assert empty == {"uncovered_usd", "messages_void", "withdrawn_usd"}
+    # No chain of the crash reorganises, nobody forges, and no trader takes money out; it has one
+    # funded layer, and socialises what that leaves without ever falling short.
+    layers = {outcome_of(layer) for layer in LAYERS} - {"paid_by_fund_usd", "socialised_usd"}
+    last = {f"{layer}_exhausted_second" for layer in LAYERS if layer != "fund"}
+    assert empty == {"uncovered_usd", "messages_void", "withdrawn_usd"} | layers | last
 
 
 @each_run
