@@ -46,6 +46,9 @@ PAIR = "without_shocks"
 # Tables with a row for every step or sample, which may be kept at fewer seconds.
 REGULAR = ("steps", "chains", "channels", "oracles", "solvency")
 
+# Checked scenarios that a batch keeps, of its last points.
+POINTS_HELD = 15
+
 Table = Any  # pyarrow ships no types
 
 FAILURE_FIELDS = (
@@ -168,12 +171,14 @@ def run_batch(batch: Batch) -> Record:
     job, start = batch.job, time.monotonic()
     store = _checked_store(job.place, job.identity, json.dumps(job.versions, sort_keys=True))
     tables = _Tables(job)
-    point, parsed = -1, None
+    parsed: dict[int, Scenario] = {}
     for order in batch.orders:
-        # Replicates of one point follow one another where there are few points.
-        if parsed is None or order.point != point:
-            point, parsed = order.point, parse_scenario(changed(job.base, job.paths, order.factors))
-        scenario = parsed.model_copy(update={"seed": order.seed})
+        # With few points, replicates come back to the same ones: each is checked once.
+        if order.point not in parsed:
+            tables_of_point = changed(job.base, job.paths, order.factors)
+            parsed = dict(list(parsed.items())[-POINTS_HELD:])
+            parsed[order.point] = parse_scenario(tables_of_point)
+        scenario = parsed[order.point].model_copy(update={"seed": order.seed})
         watch = _watch(job.time_limit_seconds)
         try:
             recorder = simulate(scenario, watch)

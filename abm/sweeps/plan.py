@@ -164,6 +164,10 @@ def plan_study(study: Study, base: Scenario | None = None) -> Plan:
         If the base scenario is faulty, a factor names no key of it, or points are refused: each
         named with its values.
     """
+    for goal, command in ((study.calibration, "calibrate"), (study.rare, "rare")):
+        if goal is not None:
+            rule = f"its points are chosen while it runs: abm {command}"
+            raise ScenarioError(study.name, [Problem(f"study.{command}", "", rule)])
     base = load_scenario(study.scenario, study.changes) if base is None else base
     data = base.model_dump(mode="json")
     if faults := key_faults(data, study.factors):

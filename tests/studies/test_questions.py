@@ -203,6 +203,17 @@ def test_a_calibration_that_cannot_end_is_refused_before_the_first_run(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("table", ["calibrate", "rare"])
+def test_a_study_whose_points_are_not_known_is_not_swept(
+    write: Callable[[str], Path], table: str
+) -> None:
+    text = RARE.format(above=3.0)
+    if table == "calibrate":
+        text = CALIBRATION.format(replicates=20, measure="mean", target=1, more="")
+    with pytest.raises(ScenarioError, match=f"chosen while it runs: abm {table}"):
+        plan_study(load_study(write(text)))
+
+
 def test_the_error_is_split_over_all_looks_and_values() -> None:
     goal = Calibration(
         outcome="bad_debt_usd", measure="mean", target=1, tolerance=10, confidence=0.9
