@@ -24,31 +24,36 @@ def flow(
         float | None,
         typer.Option(min=1e-3, metavar="EPSILON", help="Give the statistics with this privacy."),
     ] = None,
+    account_trades: Annotated[
+        int, typer.Option(min=1, help="Trades that one account counts for, with privacy.")
+    ] = 50,
+    account_contracts: Annotated[
+        int, typer.Option(min=1, help="Contracts that one account counts for, with privacy.")
+    ] = 200,
 ) -> None:
     """Say who trades with whom, and how flow moves quotes: imbalance, impact, branching."""
     from abm.analysis.order_flow import flow_table, read_flow
+    from abm.analysis.order_flow.private import Bounds, error_table
+    from abm.analysis.order_flow.private import release as release_private
     from abm.recording.results import read_results
 
     results = read_results(run)
     for line in flow_table(results):
         typer.echo(f"{line.label:<20}{line.value:>44}  {line.how}")
+    bounds = Bounds(account_trades, account_contracts)
     if mine:
         _predictions(run)
     if private:
-        from abm.analysis.order_flow.private import error_table
-
         typer.echo("\nWith differential privacy of accounts:")
         typer.echo(f"{'':<20}{'epsilon':>8}{'exact':>12}{'bias':>12}{'noise':>12}{'error':>10}")
-        for row in error_table(read_flow(results)):
+        for row in error_table(read_flow(results), bounds=bounds):
             typer.echo(
                 f"{row.statistic:<20}{row.epsilon:>8g}{row.exact:>12,.3f}{row.bias:>12,.3f}"
                 f"{row.deviation:>12,.3f}{row.relative_error:>10.1%}"
             )
     if release is not None:
-        from abm.analysis.order_flow.private import release as release_private
-
         typer.echo(f"\nReleased with epsilon = {release:g}; another call gives other figures:")
-        for name, value in release_private(read_flow(results), release).items():
+        for name, value in release_private(read_flow(results), release, bounds).items():
             typer.echo(f"{name:<20}{value:>12,.3f}")
 
 

@@ -90,15 +90,16 @@ def read_series(
     faults = list(_row_faults(cells, columns))
     if len(cells) < len(("first", "second")):
         faults.append("it must have at least two rows")
-    if faults:
-        return None, _told(name, key, faults)
-    times = [_moment(row[TIME]) for row in cells]
-    spacing, faults = _spacing(times)
+    # Between rows of which the time is unknown nothing is said to be missing.
+    times = [None if _time_fault(row[TIME]) else _moment(row[TIME]) for row in cells]
+    spacing, gaps = _spacing(times)
+    faults += gaps
     if faults:
         return None, _told(name, key, faults)
     rows = tuple(tuple(float(row[column]) for column in columns) for row in cells)
     digest = hashlib.sha256(content).hexdigest()
-    return Series(columns, spacing, tuple(times), rows, digest), []
+    known = tuple(time for time in times if time is not None)
+    return Series(columns, spacing, known, rows, digest), []
 
 
 def _csv(content: bytes) -> tuple[list[str], Cells]:
@@ -168,22 +169,24 @@ def _moment(cell: object) -> datetime:
     return moment.astimezone(UTC)
 
 
-def _spacing(times: list[datetime]) -> tuple[int, list[str]]:
+def _spacing(times: list[datetime | None]) -> tuple[int, list[str]]:
     """Return the seconds between rows, and every place where they are others."""
-    steps = [round((later - earlier).total_seconds()) for earlier, later in pairwise(times)]
-    faults = [
-        f"row {number}: {times[number - 2].isoformat()} does not come after the row before"
-        for number, step in enumerate(steps, start=3)
-        if step <= 0
-    ]
-    rising = [step for step in steps if step > 0]
+    steps = {
+        number: (later, round((later - earlier).total_seconds()))
+        for number, (earlier, later) in enumerate(pairwise(times), start=3)
+        if earlier is not None and later is not None
+    }
+    rising = [step for _, step in steps.values() if step > 0]
     spacing = Counter(rising).most_common(1)[0][0] if rising else 0
-    faults += [
-        f"row {number}: {step} seconds after the row before, the others {spacing}: figures are "
-        f"{'missing' if step > spacing else 'too many'}"
-        for number, step in enumerate(steps, start=3)
-        if step > 0 and step != spacing
-    ]
+    faults = []
+    for number, (later, step) in steps.items():
+        if step <= 0:
+            faults.append(f"row {number}: {later.isoformat()} does not come after the row before")
+        elif step != spacing:
+            faults.append(
+                f"row {number}: {step} seconds after the row before, the others {spacing}: figures "
+                f"are {'missing' if step > spacing else 'too many'}"
+            )
     return spacing, faults
 
 

@@ -181,6 +181,13 @@ def test_a_fault_of_a_file_is_told_with_its_row(tmp_path: Path, change: Any, fau
     )
 
 
+def test_gaps_are_told_beside_faults_of_figures(tmp_path: Path) -> None:
+    rows = [*lines()[:2], *lines()[3:]]
+    rows[0] = f"{stamp(1)},2000,2010,1990,0"
+    found = faults_of(write(tmp_path, rows))
+    assert ["close is '0'" in found[0], "figures are missing" in found[1]] == [True, True]
+
+
 def test_a_missing_column_is_told_with_the_nearest_one(tmp_path: Path) -> None:
     header = "timestamp,open,hgh,low,close"
     (fault,) = faults_of(write(tmp_path, lines(), header))

@@ -24,7 +24,7 @@ def stylised_facts(results: RunResults) -> list[Fact]:
     steps = results.table("steps")
     seconds = steps["second"]
     quotes = calm_quotes(results.table("quotes"))
-    stressed = stress_facts(steps)
+    stressed = stress_facts(steps, quotes)
     quoted = [] if stressed else [*spread_facts(quotes), *book_facts(quotes)]
     return [
         *return_facts(steps["price_usd"].to_numpy(), int(seconds[1] - seconds[0])),

@@ -109,7 +109,7 @@ def spread_facts(quotes: pl.DataFrame) -> Iterator[Fact]:
         if len(inside):
             yield Fact(
                 f"spread, {cell.tenor}, {cell.moneyness}",
-                _median(inside["points"]),
+                median_of(inside["points"]),
                 cell.low,
                 cell.high,
                 "points",
@@ -117,7 +117,8 @@ def spread_facts(quotes: pl.DataFrame) -> Iterator[Fact]:
             )
 
 
-def _median(column: pl.Series) -> float | None:
+def median_of(column: pl.Series) -> float | None:
+    """Return the median of a column, if it has any value."""
     found = column.median()
     return float(found) if isinstance(found, int | float) else None
 
@@ -134,7 +135,7 @@ def book_facts(quotes: pl.DataFrame) -> list[Fact]:
     )["usd"]
     both = quotes["spread_usd"].is_not_null()
     return [
-        Fact("size at the best quotes", _median(sizes), *SIZE_USD, "USD", SOURCE),
+        Fact("size at the best quotes", median_of(sizes), *SIZE_USD, "USD", SOURCE),
         Fact(
             "series with both sides quoted",
             100.0 * float(both.sum()) / len(both) if len(both) else None,

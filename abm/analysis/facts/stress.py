@@ -5,17 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import polars as pl
 
 from abm.analysis.facts.fact import Fact
+from abm.analysis.facts.quotes import SMALLEST_VEGA_USD, median_of
 
 if TYPE_CHECKING:
-    import polars as pl
     from numpy.typing import NDArray
 
 STRESS_FALL = 0.08
 """A fall of the price over six hours from which a run counts as stressed."""
 STRESS_SECONDS = 6 * 3_600
 CALM_FIRST_SECONDS = 3_600
+NEAR_THE_MONEY = (0.25, 0.60)
+"""Absolute deltas of the series whose spreads are compared; calm is the tenth of the steps with the
+lowest realised volatility, wild the twentieth with the highest."""
 DEPTH_SOURCE = "10 October 2025: depth of order books fell by 98 % (Coinglass and others)"
 WIDTH_SOURCE = "a judgement: no option book of a crash was published"
 
@@ -33,13 +37,18 @@ def largest_fall(prices: NDArray[np.float64], step_seconds: int) -> float:
     return float((1.0 - prices / highest).max())
 
 
-def stress_facts(steps: pl.DataFrame) -> list[Fact]:
+def stress_facts(steps: pl.DataFrame, quotes: pl.DataFrame) -> list[Fact]:
     """Return the facts of a run that fell enough; nothing for a calm one.
+
+    Spreads are those of series near the money alone: what is far in or out of it changes in a
+    crash, and so would the median of all.
 
     Parameters
     ----------
     steps : polars.DataFrame
         The table of that name.
+    quotes : polars.DataFrame
+        Sampled quotes, from `abm.analysis.facts.quotes.calm_quotes`.
     """
     seconds = steps["second"].to_numpy()
     prices = steps["price_usd"].to_numpy()
@@ -48,11 +57,18 @@ def stress_facts(steps: pl.DataFrame) -> list[Fact]:
     after = seconds >= CALM_FIRST_SECONDS
     realised = steps["realised_volatility"].to_numpy()[after]
     depth = steps["depth_lots"].to_numpy()[after].astype(np.float64)
-    spread = steps["spread_volatility"].cast(float).to_numpy()[after]
-    quiet, wild = (np.quantile(realised, level) for level in (0.1, 0.95))
-    calm, stressed = realised <= quiet, realised >= wild
-    before = float(np.median(depth[calm]))
-    widths = [float(np.nanmedian(spread[part])) for part in (calm, stressed)]
+    quiet, wild = (float(np.quantile(realised, level)) for level in (0.1, 0.95))
+    before = float(np.median(depth[realised <= quiet]))
+    near = quotes.drop_nulls("spread_usd").filter(
+        pl.col("size").is_between(*NEAR_THE_MONEY), pl.col("vega_usd") > SMALLEST_VEGA_USD
+    )
+    moved = near.join(steps.select("second", "realised_volatility"), on="second").with_columns(
+        width=pl.col("spread_usd") / pl.col("vega_usd")
+    )
+    level = pl.col("realised_volatility")
+    calm, stressed = (
+        median_of(moved.filter(part)["width"]) for part in (level <= quiet, level >= wild)
+    )
     return [
         Fact(
             "depth at its least, of calm",
@@ -63,8 +79,8 @@ def stress_facts(steps: pl.DataFrame) -> list[Fact]:
             DEPTH_SOURCE,
         ),
         Fact(
-            "spread in the wildest twentieth over calm",
-            widths[1] / widths[0] if widths[0] > 0 else None,
+            "spread near the money, wild over calm",
+            stressed / calm if calm and stressed else None,
             3.0,
             10.0,
             "times",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -75,7 +75,7 @@ def test_a_diffusion_shows_neither_tails_nor_clusters() -> None:
 
 def quotes(**columns: list[object]) -> pl.DataFrame:
     """Return two samples of one near series, from two hours on, with changes."""
-    plain = {
+    plain: dict[str, list[Any]] = {
         "second": [7_200, 7_800],
         "seconds_left": [86_400 * 3, 86_400 * 3],
         "is_call": [True, False],
@@ -88,7 +88,9 @@ def quotes(**columns: list[object]) -> pl.DataFrame:
         "ask_lots": [20, 20],
         "open_interest_lots": [30, 10],
     }
-    return calm_quotes(pl.DataFrame({**plain, **columns}, strict=False))
+    count = max(map(len, columns.values()), default=2)
+    rows = {name: (values * 2)[:count] for name, values in plain.items()}
+    return calm_quotes(pl.DataFrame({**rows, **columns}, strict=False))
 
 
 def test_the_spread_of_a_cell_is_the_median_in_points_of_volatility() -> None:
@@ -144,7 +146,6 @@ def steps(prices: list[float], depth: list[int]) -> pl.DataFrame:
             "price_usd": prices,
             "depth_lots": depth,
             "realised_volatility": wild,
-            "spread_volatility": [0.02] * (count - 2) + [0.08, 0.08],
         }
     )
 
@@ -156,12 +157,19 @@ def test_a_fall_is_looked_for_within_six_hours() -> None:
 
 
 def test_a_calm_run_is_asked_nothing_about_stress() -> None:
-    assert not stress_facts(steps([100.0] * 30, [1_000] * 30))
+    assert not stress_facts(steps([100.0] * 30, [1_000] * 30), quotes())
 
 
 def test_stress_is_measured_against_the_runs_own_calm() -> None:
     prices = [100.0] * 28 + [85.0, 80.0]
-    depth, width = stress_facts(steps(prices, [1_000] * 28 + [50, 60]))
+    # 3 dollars wide at two hours, 12 in the last one; the far series of then does not count.
+    samples = quotes(
+        second=[7_200, 29 * 3_600, 29 * 3_600],
+        delta=[0.5, -0.5, -0.9],
+        bid_usd=[10.0, 10.0, 10.0],
+        ask_usd=[13.0, 22.0, 90.0],
+    )
+    depth, width = stress_facts(steps(prices, [1_000] * 28 + [50, 60]), samples)
     assert [depth.measured, width.measured] == pytest.approx([5.0, 4.0])
     assert [depth.verdict, width.verdict] == ["met", "met"]
 
