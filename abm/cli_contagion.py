@@ -54,8 +54,12 @@ def echo_json(found: object) -> None:
     import dataclasses
     import json
 
-    data = dataclasses.asdict(found)  # type: ignore[call-overload] # studies return data classes
-    typer.echo(json.dumps(data, indent=2, default=str))
+    def plain(value: object) -> object:
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            return dataclasses.asdict(value)
+        return str(value)
+
+    typer.echo(json.dumps(found, indent=2, default=plain))
 
 
 def written(estimate: Estimate, outcome: str) -> str:
@@ -373,7 +377,83 @@ def causes(
         typer.echo(out)
 
 
+def layers(
+    scenario: ScenarioFile,
+    replicates: Replicates = 8,
+    workers: Workers = 1,
+    set_: Overrides = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Say how often each layer of the waterfall pays and is exhausted, over seeds."""
+    from abm.scenario import load_scenario
+    from abm.studies.layers import layer_risk
+    from abm.units import format_usd
+
+    loaded = load_scenario(scenario, tuple(set_ or ()))
+    with progress_of(loaded.name, replicates) as progress, as_scenario_error(scenario):
+        found = layer_risk(loaded, replicates=replicates, workers=workers, progress=progress)
+    if as_json:
+        echo_json(found)
+        return
+    show_table(
+        f"{loaded.name}: the layers of the waterfall, {replicates} replicates",
+        ("layer", "size", "paid, mean [95%]", "P(pays)", "P(exhausted)"),
+        [
+            (
+                risk.layer.replace("_", " "),
+                "" if risk.size_usd is None else format_usd(risk.size_usd),
+                written(risk.paid, "paid_usd"),
+                written(risk.used, "probability"),
+                written(risk.exhausted, "probability"),
+            )
+            for risk in found
+        ],
+    )
+
+
+def cover(run: RunFolder) -> None:
+    """Say whether the funded layers bear the largest losses, and whom cuts for the rest hit."""
+    from abm.analysis.cover import cover as covered
+    from abm.analysis.fairness import fairness
+    from abm.recording.results import read_results
+    from abm.units import format_usd
+
+    results = read_results(run)
+    yes = {True: "covered", False: "not covered"}
+    show_table(
+        "the largest members' losses beside what is set aside",
+        ("members", "cleared at once", "", "as it came", "", "set aside"),
+        [
+            (
+                f"{row['largest']} largest",
+                format_usd(row["before_usd"]),
+                yes[row["covered_before"]],
+                format_usd(row["after_usd"]),
+                yes[row["covered_after"]],
+                format_usd(row["funded_usd"]),
+            )
+            for row in covered(results).iter_rows(named=True)
+        ],
+    )
+    show_table(
+        "whom the rest was taken from",
+        ("layer", "taken", "accounts hit", "top tenth bears", "Gini", "Gini of shares of equity"),
+        [
+            (
+                item.layer,
+                format_usd(item.cut_usd),
+                f"{item.accounts_hit} of {item.accounts}",
+                f"{item.top_share:.0%}",
+                f"{item.gini:.2f}",
+                f"{item.gini_of_shares:.2f}",
+            )
+            for item in fairness(results)
+        ],
+    )
+
+
 def register(app: typer.Typer) -> None:
     """Add these commands to the command line."""
-    for command in (causes, graph, importance, reverse, shares, shrink):
+    for command in (causes, cover, graph, importance, layers, reverse, shares, shrink):
         app.command()(command)
