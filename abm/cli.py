@@ -12,6 +12,7 @@ import typer
 from abm import (
     cli_architectures,
     cli_contagion,
+    cli_contagion_studies,
     cli_many,
     cli_market,
     cli_pages,
@@ -240,6 +241,7 @@ def _replay_command(path: Path, overrides: list[str] | None, seed: int, second: 
 for commands in (
     cli_architectures,
     cli_contagion,
+    cli_contagion_studies,
     cli_many,
     cli_market,
     cli_pages,

@@ -1,4 +1,4 @@
-"""The commands on contagion: who depends on whom, who matters, what carries a loss."""
+"""The commands on the contagion of one run, and what commands on contagion share."""
 
 from __future__ import annotations
 
@@ -54,8 +54,12 @@ def echo_json(found: object) -> None:
     import dataclasses
     import json
 
-    data = dataclasses.asdict(found)  # type: ignore[call-overload] # studies return data classes
-    typer.echo(json.dumps(data, indent=2, default=str))
+    def plain(value: object) -> object:
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            return dataclasses.asdict(value)
+        return str(value)
+
+    typer.echo(json.dumps(found, indent=2, default=plain))
 
 
 def written(estimate: Estimate, outcome: str) -> str:
@@ -91,6 +95,78 @@ def progress_of(name: str, runs: int) -> Iterator[Callable[[int, int], None]]:
     with Progress(console=console, transient=True, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task(name, total=runs)
         yield lambda done, count: bar.update(task, completed=done, total=count)
+
+
+def causes(
+    run: RunFolder,
+    out: Annotated[
+        Path | None, typer.Option(help="Parquet file for the tree of all losses.")
+    ] = None,
+) -> None:
+    """Divide all bad debt by the shock it goes back to and by the way it arose, exactly."""
+    from abm.analysis.cause_tree import WAYS, cause_tree, loss_by_root_and_way, tree_frame
+    from abm.recording.results import read_results
+    from abm.units import format_usd
+
+    if out is not None and out.suffix != ".parquet":
+        raise ScenarioError("abm causes", [Problem("--out", str(out), "it must end in .parquet")])
+    results = read_results(run)
+    table = loss_by_root_and_way(results)
+    columns = (*WAYS, "total")
+    rows = [
+        (row["root"], *(format_usd(row[name]) for name in columns))
+        for row in table.iter_rows(named=True)
+    ]
+    rows.append(("all", *(format_usd(float(table[name].sum())) for name in columns)))
+    show_table(
+        "bad debt by what held its liquidation up, and how it arose",
+        ("root", *(name.replace("_", " ") for name in columns)),
+        rows,
+    )
+    if out is not None:
+        tree_frame(cause_tree(results)).write_parquet(out)
+        typer.echo(out)
+
+
+def cover(run: RunFolder) -> None:
+    """Say whether the funded layers bear the largest losses, and whom cuts for the rest hit."""
+    from abm.analysis.cover import cover as covered
+    from abm.analysis.fairness import fairness
+    from abm.recording.results import read_results
+    from abm.units import format_usd
+
+    results = read_results(run)
+    yes = {True: "covered", False: "not covered"}
+    show_table(
+        "the largest members' losses beside what is set aside",
+        ("members", "cleared at once", "", "as it came", "", "set aside"),
+        [
+            (
+                f"{row['largest']} largest",
+                format_usd(row["before_usd"]),
+                yes[row["covered_before"]],
+                format_usd(row["after_usd"]),
+                yes[row["covered_after"]],
+                format_usd(row["funded_usd"]),
+            )
+            for row in covered(results).iter_rows(named=True)
+        ],
+    )
+    show_table(
+        "whom the rest was taken from",
+        ("layer", "taken", "accounts hit", "top tenth bears", "Gini", "Gini of shares of equity"),
+        [
+            (
+                item.layer,
+                format_usd(item.cut_usd),
+                f"{item.accounts_hit} of {item.accounts}",
+                f"{item.top_share:.0%}",
+                f"{item.gini:.2f}",
+                f"{item.gini_of_shares:.2f}",
+            )
+            for item in fairness(results)
+        ],
+    )
 
 
 def graph(
@@ -138,242 +214,78 @@ def graph(
         typer.echo(out)
 
 
-def shares(
-    scenario: ScenarioFile,
-    switch: Annotated[
-        list[str] | None,
-        typer.Option(help="A channel of contagion to divide among; all open ones if not given."),
-    ] = None,
-    outcome: Outcome = "loss_usd",
-    replicates: Replicates = 4,
-    workers: Workers = 1,
-    set_: Overrides = None,
-    *,
-    as_json: AsJson = False,
-) -> None:
-    """Divide the loss among the channels of contagion: one at a time, and by Shapley value."""
-    from abm.scenario import load_scenario
-    from abm.scenario.contagion import open_switches
-    from abm.studies.shares import contagion_shares
-
-    loaded = load_scenario(scenario, tuple(set_ or ()))
-    count = 2 ** len(switch or open_switches(loaded)) * replicates
-    with progress_of(loaded.name, count) as progress, as_scenario_error(scenario):
-        found = contagion_shares(
-            loaded,
-            switches=tuple(switch or ()),
-            outcome=outcome,
-            replicates=replicates,
-            workers=workers,
-            progress=progress,
-        )
-    if as_json:
-        echo_json(found)
-        return
-    rows = [
-        (
-            share.switch.replace("_", " "),
-            written(share.shapley, outcome),
-            written(share.alone_off, outcome),
-            written(share.alone_on, outcome),
-        )
-        for share in found.switches
-    ]
-    rows.append(("without any", written(found.without_any, outcome), "", ""))
-    rows.append(("all", written(found.total, outcome), "", ""))
-    show_table(
-        f"{loaded.name}: {outcome} by channel of contagion, {replicates} replicates, "
-        f"{found.runs} runs",
-        ("channel", "share (Shapley) [95%]", "less if closed alone", "more if opened alone"),
-        rows,
-    )
-
-
-def importance(
-    scenario: ScenarioFile,
-    at_hours: Annotated[
-        float | None, typer.Option(help="When each fails; at the first scheduled shock.")
-    ] = None,
-    duration_hours: Annotated[
-        float | None, typer.Option(help="For how long; six hours or the rest of the run.")
-    ] = None,
-    outcome: Outcome = "loss_usd",
-    replicates: Replicates = 4,
-    workers: Workers = 1,
-    set_: Overrides = None,
-    *,
-    again: Annotated[
-        bool, typer.Option("--again", help="Rank a second set of seeds; compare the first three.")
-    ] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Fail every chain, channel, relayer, oracle and market maker in turn; rank what it costs."""
-    from abm.scenario import load_scenario
-    from abm.studies.importance import importance as rank
-
-    loaded = load_scenario(scenario, tuple(set_ or ()))
-    found = []
-    for first in (0, replicates) if again else (0,):
-        with progress_of(loaded.name, 0) as progress, as_scenario_error(scenario):
-            ranking = rank(
-                loaded,
-                at_hours=at_hours,
-                duration_hours=duration_hours,
-                outcome=outcome,
-                replicates=replicates,
-                first=first,
-                workers=workers,
-                progress=progress,
-            )
-        found.append(ranking)
-    if as_json:
-        echo_json(found[0])
-        return
-    for ranking in found:
-        show_table(
-            f"{loaded.name}: {outcome} added by a failure of {ranking.duration_hours:g} hours at "
-            f"hour {ranking.at_hours:g}, seeds {ranking.seeds[0]} to {ranking.seeds[-1]}",
-            ("fails", "loss added [95%]", "DebtRank impact", "vulnerability"),
-            [
-                (
-                    entity.name,
-                    written(entity.knock_out, outcome),
-                    f"{entity.impact:.1%}",
-                    f"{entity.vulnerability:.1%}",
-                )
-                for entity in ranking.entities
-            ],
-        )
-        agrees = ranking.rank_correlation
-        told = "not defined" if agrees is None else written(agrees, "correlation")
-        typer.echo(f"rank correlation of DebtRank with the simulated loss: {told}")
-    if again:
-        same = found[0].first() == found[1].first()
-        first_three = [", ".join(ranking.first()) for ranking in found]
-        typer.echo(
-            f"the first three are the same in both sets: {first_three[0]}"
-            if same
-            else f"the first three differ: {first_three[0]}; then {first_three[1]}"
-        )
-
-
-def reverse(  # noqa: PLR0913 - each is an option of the command
-    scenario: ScenarioFile,
-    worst_fall: Annotated[
-        float, typer.Option(help="Largest fall of the price that is searched, as a share.")
-    ] = 0.5,
-    worst_halt_hours: Annotated[
-        float | None, typer.Option(help="Longest halt of all channels; the rest of the run.")
-    ] = None,
-    divisions: Annotated[int, typer.Option(min=1, help="Fineness of the fan of shocks.")] = 1,
-    halvings: Annotated[int, typer.Option(min=0, help="Bisections on each ray.")] = 4,
-    replicates: Replicates = 2,
-    workers: Workers = 1,
-    set_: Overrides = None,
-    out: Annotated[Path | None, typer.Option(help="Parquet file for the frontier.")] = None,
-    *,
-    as_json: AsJson = False,
-) -> None:
-    """Search the smallest fall, halt and loss of relayers that exhaust each layer."""
-    from abm.scenario import load_scenario
-    from abm.studies.reverse import default_axes, frontier_table, reverse_stress
-
-    loaded = load_scenario(scenario, tuple(set_ or ()))
-    if out is not None and out.suffix != ".parquet":
-        raise ScenarioError("abm reverse", [Problem("--out", str(out), "it must end in .parquet")])
-    prepared, axes = default_axes(loaded, worst_fall=worst_fall, worst_halt_hours=worst_halt_hours)
-    with progress_of(loaded.name, 0) as progress, as_scenario_error(scenario):
-        found = reverse_stress(
-            prepared,
-            axes,
-            divisions=divisions,
-            halvings=halvings,
-            replicates=replicates,
-            workers=workers,
-            progress=progress,
-        )
-    if out is not None:
-        frontier_table(found).write_parquet(out)
-    if as_json:
-        echo_json(found)
-        return
-    names = [axis.name for axis in axes]
-    rows = []
-    for layer in dict.fromkeys(point.layer for point in found.points):
-        for point in found.points:
-            if point.layer != layer:
-                continue
-            note = "smallest" if point is found.smallest(layer) else ""
-            shock = [f"{point.shock[name]:.3g}" for name in names]
-            if point.size is None:
-                shock, note = [f"> {value}" for value in shock], "not enough"
-            rows.append((layer, *shock, note if point.monotone else f"{note} (not monotone)"))
-    share = f"in {found.share:.0%} of {len(found.seeds)} seeds"
-    show_table(
-        f"{loaded.name}: smallest shocks that exhaust each layer {share}, {found.runs} runs",
-        ("layer", *(name.replace("_", " ") for name in names), ""),
-        rows,
-    )
-
-
-def shrink(
-    scenario: ScenarioFile,
-    fails: Annotated[
-        str, typer.Option(help="What a failing run shows: 'loss_usd > 100_000', or 'broken'.")
-    ],
-    out: Annotated[Path, typer.Option(help="Scenario file to write (TOML).")],
-    most_runs: Annotated[int, typer.Option(min=1, help="Stop after so many runs.")] = 500,
-    set_: Overrides = None,
-) -> None:
-    """Find the smallest scenario that still fails, and write it as a scenario file."""
-    from abm.recording.files import write_text
-    from abm.scenario import load_scenario
-    from abm.studies.shrink import failing, scenario_text
-    from abm.studies.shrink import shrink as make_small
-
-    loaded = load_scenario(scenario, tuple(set_ or ()))
-    if out.suffix != ".toml":
-        raise ScenarioError("abm shrink", [Problem("--out", str(out), "it must end in .toml")])
-    with progress_of(loaded.name, most_runs) as progress, as_scenario_error(scenario):
-        found = make_small(loaded, failing(fails), most_runs=most_runs, progress=progress)
-    write_text(out, scenario_text(found.scenario))
-    for step in found.steps:
-        typer.echo(step)
-    typer.echo(f"{out}: {len(found.steps)} steps smaller, after {found.runs} runs")
-
-
-def causes(
-    run: RunFolder,
-    out: Annotated[
-        Path | None, typer.Option(help="Parquet file for the tree of all losses.")
-    ] = None,
-) -> None:
-    """Divide all bad debt by the shock it goes back to and by the way it arose, exactly."""
-    from abm.analysis.cause_tree import WAYS, cause_tree, loss_by_root_and_way, tree_frame
+def liquidity(run: RunFolder) -> None:
+    """Say how deep and tight the books of a run were, and how long they took to recover."""
+    from abm.analysis.liquidity import feed_basis
+    from abm.analysis.liquidity import liquidity as measured
     from abm.recording.results import read_results
-    from abm.units import format_usd
+    from abm.units import format_duration
 
-    if out is not None and out.suffix != ".parquet":
-        raise ScenarioError("abm causes", [Problem("--out", str(out), "it must end in .parquet")])
     results = read_results(run)
-    table = loss_by_root_and_way(results)
-    columns = (*WAYS, "total")
-    rows = [
-        (row["root"], *(format_usd(row[name]) for name in columns))
-        for row in table.iter_rows(named=True)
-    ]
-    rows.append(("all", *(format_usd(float(table[name].sum())) for name in columns)))
+
+    def volatility(value: float | None) -> str:
+        return "none" if value is None else f"{value:.1%}"
+
+    def moment(value: int | None) -> str:
+        return "never" if value is None else format_duration(value)
+
     show_table(
-        "bad debt by what held its liquidation up, and how it arose",
-        ("root", *(name.replace("_", " ") for name in columns)),
+        f"{results.manifest.scenario['name'].replace('_', ' ')}: liquidity",
+        ("venue", "normal depth", "worst", "after", "recovered after", "spread", "widest"),
+        [
+            (
+                row["venue"] or "the venue",
+                f"{row['normal_depth_lots'] or 0:,.0f} lots",
+                f"{row['worst_depth_lots']:,.0f} lots",
+                moment(row["worst_second"]),
+                moment(row["recovered_second"]),
+                volatility(row["normal_spread_volatility"]),
+                volatility(row["widest_spread_volatility"]),
+            )
+            for row in measured(results).iter_rows(named=True)
+        ],
+    )
+    basis = feed_basis(results)
+    widest = basis.row(int(basis["basis"].arg_max() or 0), named=True)
+    typer.echo(
+        f"published prices stood at most {widest['basis']:.2%} apart, on {widest['high']} above "
+        f"{widest['low']}, after {format_duration(widest['second'])}"
+    )
+
+
+def validate(
+    what: Annotated[str, typer.Argument(help="What to hold to its publication: gai-kapadia.")],
+    draws: Annotated[int, typer.Option(min=1, help="Networks for each mean degree.")] = 100,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the networks.")] = 1,
+) -> None:
+    """Run a published experiment and print its results beside the published ones."""
+    from abm.contagion import contagion_window, single_link_window
+    from abm.contagion.gai_kapadia import REFERENCE_SHAPE
+    from abm.randomness import Streams
+
+    if what != "gai-kapadia":
+        rule = "it must be gai-kapadia"
+        raise ScenarioError("abm validate", [Problem("what", repr(what), rule)])
+    rows = []
+    for degree, published in REFERENCE_SHAPE.items():
+        rng = Streams(seed).get("gai-kapadia", f"{degree:g}")
+        found = contagion_window(degree, draws, rng)
+        extent = "" if found.extent is None else f"{found.extent:.1%}"
+        rows.append((f"{degree:g}", f"{found.frequency:.2f}", f"{published:.2f}", extent))
+    show_table(
+        f"Gai and Kapadia 2010: 1,000 banks, 20 % interbank, 4 % buffer, {draws} networks each",
+        ("mean degree", "frequency", "reference", "extent where systemic"),
         rows,
     )
-    if out is not None:
-        tree_frame(cause_tree(results)).write_parquet(out)
-        typer.echo(out)
+    window = single_link_window(0.2, 0.04)
+    if window is not None:
+        typer.echo(
+            f"single links carry contagion between mean degrees {window[0]:.2f} and "
+            f"{window[1]:.2f} (their equation 2.10)"
+        )
 
 
 def register(app: typer.Typer) -> None:
     """Add these commands to the command line."""
-    for command in (causes, graph, importance, reverse, shares, shrink):
+    for command in (causes, cover, graph, liquidity, validate):
         app.command()(command)

@@ -333,6 +333,11 @@ SCHEMAS: dict[str, TableSchema] = {
         ("kind", "text", "", "what it is"),
         ("buffer_usd", "float", "USD", "the loss that exhausts it"),
     ),
+    "shortfalls": table(
+        "one member that could not pay if all were cleared at once at the worst price",
+        ("account", "int", "", "number"),
+        ("shortfall_usd", "float", "USD", "what it could not pay, before the shocks"),
+    ),
     "exposures": table(
         "one edge of the exposure graph at one hour or the end, at the true price",
         ("second", "int", "seconds", "from the start of the run"),

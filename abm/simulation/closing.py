@@ -29,6 +29,7 @@ def record_end(world: World) -> None:
     _record_auctions(world)
     record_moves(world)
     _record_cuts(world)
+    _record_shortfalls(world)
     for token, name in enumerate(world.ledger.tokens):
         issued, held = world.ledger.issued()[token], world.ledger.totals()[token]
         world.recorder.add("tokens", name, int(issued), int(held))
@@ -120,6 +121,13 @@ def _record_cuts(world: World) -> None:
     for layer in world.waterfall.cutting:
         for account in np.flatnonzero(layer.cut).tolist():
             world.recorder.add("cuts", account, layer.name, dollars(int(layer.cut[account])))
+
+
+def _record_shortfalls(world: World) -> None:
+    if world.band is None:
+        return
+    for account in np.flatnonzero(world.band.shortfall).tolist():
+        world.recorder.add("shortfalls", account, float(world.band.shortfall[account]))
 
 
 def _record_auctions(world: World) -> None:

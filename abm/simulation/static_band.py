@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,10 +31,13 @@ class StaticBand:
         If all is closed and cleared at once (Eisenberg-Noe): no delay, no cost of selling.
     debtrank_usd : float
         If claims lose value with their debtor's equity, before any default (linear DebtRank).
+    shortfall : ndarray, shape (accounts,)
+        What each member could not pay in the first case.
     """
 
     clearing_usd: float
     debtrank_usd: float
+    shortfall: NDArray[np.float64] = field(repr=False)
 
 
 def measure_band(world: World) -> None:
@@ -50,8 +53,9 @@ def measure_band(world: World) -> None:
     rest = world.path.price_usd[world.step :]
     steps = {world.step + int(rest.argmin()), world.step + int(rest.argmax())}
     found = [_band_at(world, step) for step in sorted(steps)]
+    worst = max(found, key=lambda band: band.clearing_usd)
     world.band = StaticBand(
-        max(band.clearing_usd for band in found), max(band.debtrank_usd for band in found)
+        worst.clearing_usd, max(band.debtrank_usd for band in found), worst.shortfall
     )
 
 
@@ -78,7 +82,9 @@ def _band_at(world: World, step: int) -> StaticBand:
         np.append(loss, 0.0),
     )
     return StaticBand(
-        float((found.clearing - found.shock).sum()), float((found.debtrank - found.shock).sum())
+        float((found.clearing - found.shock).sum()),
+        float((found.debtrank - found.shock).sum()),
+        np.maximum(-equity, 0.0),
     )
 
 

@@ -12,7 +12,7 @@ import polars as pl
 from abm.errors import Problem, ScenarioError
 from abm.scenario import parse_scenario
 from abm.scenario.loading import apply_override
-from abm.scenario.waterfall import FUNDED
+from abm.studies.layers import is_exhausted, layers_of
 from abm.studies.losses import run_whole, seeded
 from abm.units import SECONDS_PER_HOUR
 
@@ -236,8 +236,7 @@ def reverse_stress(
             f"divisions is {divisions!r}, halvings {halvings!r}, share {share!r}; they must be at "
             "least 1, at least 0, and above 0 and at most 1, with an axis or more"
         )
-    layers: list[str] = [name for name in FUNDED if scenario.waterfall.size_usd(name) is not None]
-    layers.append({"socialise": "socialised", "deleverage": "deleveraged"}[scenario.waterfall.last])
+    layers = layers_of(scenario)
     probe = _Probe(scenario, tuple(axes), replicates, workers)
     found: list[FrontierPoint] = []
     fan = rays(len(axes), divisions)
@@ -303,7 +302,7 @@ class _Probe:
             self._seen[point] = run_whole(scenarios, workers=self._workers)
             self.runs += len(scenarios)
         rows = self._seen[point]
-        return float(np.mean([row[f"{layer}_exhausted_second"] is not None for row in rows]))
+        return float(np.mean([is_exhausted(self.bases[0], row, layer) for row in rows]))
 
     def on_ray(self, direction: tuple[float, ...]) -> list[float]:
         """Return the sizes at which a ray was looked at."""

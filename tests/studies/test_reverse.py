@@ -57,7 +57,7 @@ def found_by(monkeypatch: pytest.MonkeyPatch, thresholds: dict[str, float]) -> F
     scenario = load_scenario(SMALL_CRASH, ("waterfall.backstop.size_usd=1000",))
     prepared, axes = default_axes(scenario, worst_fall=0.5)
 
-    def run(scenarios: list[object], *, workers: int) -> list[dict[str, int | None]]:
+    def run(scenarios: list[object], *, workers: int) -> list[dict[str, float | None]]:
         assert workers == 1
         rows = []
         for each in scenarios:
@@ -69,6 +69,10 @@ def found_by(monkeypatch: pytest.MonkeyPatch, thresholds: dict[str, float]) -> F
             )
             rows.append(
                 {
+                    "bad_debt_usd": 0.0,
+                    "unresolved_usd": 0.0,
+                }
+                | {
                     f"{layer}_exhausted_second": 60 if total >= limit else None
                     for layer, limit in thresholds.items()
                 }
