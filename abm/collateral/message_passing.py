@@ -105,6 +105,10 @@ class MessagePassing:
             for chain in place.scenario.chains
             if chain != self._venue and (homes == chain).any()
         }
+        for account, chain in enumerate(place.home_chains):
+            if chain != self._venue and account < place.trader_count:
+                channel = place.scenario.channels[self._homeward(chain)]
+                self.claims.proof[account] = place.scenario.protocols[channel.protocol].proof
         self._local = np.array([chain == self._venue for chain in place.home_chains])
         self._next_report = 0.0
         self._reports = 0

@@ -269,6 +269,7 @@ SCHEMAS: dict[str, TableSchema] = {
         ("kind", "text", "", "kind of trader, market_maker or house"),
         ("chain", "text", "", "home chain"),
         ("token", "text", "", "of its collateral"),
+        ("proof", "text", "", "of its claim: own, attested, optimistic or zk"),
         ("cash_usd", "float", "USD", "at the venue"),
         ("vault_usd", "float", "USD", "collateral at the true price"),
         ("wallet_usd", "float", "USD", "its own money outside"),

@@ -17,6 +17,7 @@ from abm.scenario.fields import (
     Seconds,
     Table,
 )
+from abm.scenario.network import Proof
 
 
 class Collateral(Table):
@@ -47,6 +48,14 @@ class Collateral(Table):
         PositiveSeconds | None,
         Field(description="A claim older than this does not count at all; never, if not given"),
     ] = None
+    proof_haircuts: Annotated[
+        dict[Proof, FractionBelowOne],
+        Field(
+            default_factory=dict,
+            description="Share of a claim that does not count, by the proof of the protocol that "
+            "reports it; 0 for what is not named",
+        ),
+    ]
     wrapped_haircut: Annotated[
         FractionBelowOne,
         Field(description="Share of what stands for other tokens that does not count as margin"),

@@ -22,6 +22,10 @@ OWN_WORTHS = ("dollar", "stable", "underlying")
 """What a token may be worth without another underlying."""
 
 
+Proof = Literal["attested", "optimistic", "zk"]
+"""What makes a message valid."""
+
+
 class Token(Table):
     """A token, counted in integer base units."""
 
@@ -99,7 +103,7 @@ class Protocol(Table):
     verifiers: Annotated[Count, Field(description="Signers of a message")] = 1
     quorum: Annotated[Count, Field(description="Signatures that make it valid")] = 1
     proof: Annotated[
-        Literal["attested", "optimistic", "zk"],
+        Proof,
         Field(
             description="What makes a message valid: the quorum's word, nobody's protest within "
             "the challenge time, or a proof that no key can forge"

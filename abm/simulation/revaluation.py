@@ -118,6 +118,8 @@ def _claims(world: World) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
             rule,
             world.place.counted_share(),
         )
+        if rule.proof_haircuts:
+            counted *= claims.proven_share(rule.proof_haircuts)
         claim_usd = total_value(claims.units, world.place.counted_unit_usd(price_usd))
         world.valued_claims = key, counted, claim_usd
     return world.valued_claims[1:]

@@ -185,6 +185,7 @@ def record_accounts(world: World, moment: str) -> None:
             world.traders.kinds[account] if trader else kind,
             world.traders.chains[account] if trader else world.scenario.venue.chain,
             world.traders.tokens[account] if trader else world.scenario.cash_token,
+            world.architecture.claims.proof[account],
             int(world.cash.balances[account]) / MICRO,
             float(vault[account]),
             float(wallet[account]),

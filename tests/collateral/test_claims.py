@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from abm.collateral import ClaimTable
+
+if TYPE_CHECKING:
+    from tests.collateral.conftest import SettingMaker
 
 
 def report(table: ClaimTable, accounts: list[int], units: list[list[int]], second: int) -> None:
@@ -55,3 +60,17 @@ def test_reports_in_any_order_leave_the_newest(order: list[int]) -> None:
         report(table, [0], [[10 * second]], second)
     assert table.units.tolist() == [[50]]
     assert table.as_of_second.tolist() == [5]
+
+
+def test_a_claim_counts_by_the_proof_of_the_protocol_that_reports_it() -> None:
+    claims = ClaimTable(3, 1)
+    claims.proof[1], claims.proof[2] = "attested", "zk"
+    assert claims.proven_share({"attested": 0.25}).tolist() == [1.0, 0.75, 1.0]
+
+
+def test_reports_carry_the_proof_of_their_protocol_and_the_venue_needs_none_at_home(
+    make_setting: SettingMaker,
+) -> None:
+    remote = make_setting("message_passing", protocol={"proof": "optimistic"})
+    assert remote.architecture.claims.proof == ["optimistic", "own", "optimistic", "own"]
+    assert make_setting("asset_bridge").architecture.claims.proof == ["own"] * 4

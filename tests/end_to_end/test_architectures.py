@@ -152,3 +152,12 @@ def test_without_the_channel_of_runs_nobody_runs() -> None:
     events = tables("message_passing", *WITHDRAWING, "contagion.withdrawal_run=false")["events"]
     assert len(events.filter(pl.col("kind") == "run")) == 0
     assert len(events.filter(pl.col("kind") == "bad_debt")) > 0
+
+
+def test_a_haircut_on_attested_claims_lowers_what_is_believed_of_them() -> None:
+    fully = tables("message_passing")["accounts"]
+    haircut = tables("message_passing", "collateral.proof_haircuts={attested=0.5}")["accounts"]
+    at_start = (pl.col("moment").cast(pl.String) == "start") & (pl.col("vault_usd") > 0)
+    before, after = fully.filter(at_start), haircut.filter(at_start)
+    assert set(before["proof"].cast(pl.String).unique()) == {"attested"}
+    assert (after["believed_equity_usd"] < before["believed_equity_usd"]).all()
