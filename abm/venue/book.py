@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 # Looked up by every order: a name of a module is several times faster than a member of a class.
 BUY = Side.BUY
-REST, POST_ONLY = Lifetime.REST, Lifetime.POST_ONLY
+IMMEDIATE, POST_ONLY = Lifetime.IMMEDIATE, Lifetime.POST_ONLY
 CANCEL_RESTING, CANCEL_INCOMING = SelfTrade.CANCEL_RESTING, SelfTrade.CANCEL_INCOMING
 
 # Rank of the best price where nothing rests.
@@ -83,7 +83,7 @@ class OrderBook:
             if lifetime is POST_ONLY:
                 return fills
             fills, left = self.match(order, left)
-        if left and (lifetime is REST or lifetime is POST_ONLY):
+        if left and lifetime is not IMMEDIATE:
             self.rest(order, sequence, left)
         return fills
 
@@ -237,7 +237,7 @@ class _BookSide:
         queue = self._queues[rank]
         lots = queue.pop(sequence)
         self.lots -= lots
-        if not queue and rank == self.best:
+        if rank == self.best and not queue:
             self._find_best()
         return lots
 
