@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 # Looked up by every order: a name of a module is several times faster than a member of a class.
 BUY = Side.BUY
-REST, POST_ONLY = Lifetime.REST, Lifetime.POST_ONLY
+IMMEDIATE, POST_ONLY = Lifetime.IMMEDIATE, Lifetime.POST_ONLY
 CANCEL_RESTING, CANCEL_INCOMING = SelfTrade.CANCEL_RESTING, SelfTrade.CANCEL_INCOMING
 
 # Rank of the best price where nothing rests.
@@ -79,11 +79,16 @@ class OrderBook:
         """
         lifetime, left = order.lifetime, order.lots
         fills: list[tuple[Order, int]] = []
-        if self.reaches(order):
+        # As `reaches` does, without the call: most orders come by here.
+        if order.side is BUY:
+            reaches = self._asks.best <= order.limit_ticks
+        else:
+            reaches = self._bids.best <= -order.limit_ticks
+        if reaches:
             if lifetime is POST_ONLY:
                 return fills
             fills, left = self.match(order, left)
-        if left and (lifetime is REST or lifetime is POST_ONLY):
+        if left and lifetime is not IMMEDIATE:
             self.rest(order, sequence, left)
         return fills
 
@@ -145,9 +150,17 @@ class OrderBook:
         """Add contracts of an order behind all others at its price."""
         self._orders[sequence] = order
         if order.side is BUY:
-            self._bids.add(-order.limit_ticks, sequence, lots)
+            side, rank = self._bids, -order.limit_ticks
         else:
-            self._asks.add(order.limit_ticks, sequence, lots)
+            side, rank = self._asks, order.limit_ticks
+        queue = side.queues.get(rank)
+        if queue is None:
+            side.queues[rank] = queue = OrderedDict()
+            heapq.heappush(side.heap, rank)
+        queue[sequence] = lots
+        side.lots += lots
+        if rank < side.best:  # noqa: PLR1730 - several times faster than min()
+            side.best = rank
 
     def best(self, side: Side) -> Resting | None:
         """Return the order that trades first on a side, if any."""
@@ -192,58 +205,47 @@ class _BookSide:
         Contracts of all queues.
     """
 
-    __slots__ = ("_heap", "_queues", "best", "lots")
+    __slots__ = ("best", "heap", "lots", "queues")
 
     def __init__(self) -> None:
         self.best = NOTHING
         self.lots = 0
         # Contracts by order. An ordered dictionary gives its first entry in one step however many
         # came before it. A queue that runs empty stays until its price comes to the top.
-        self._queues: dict[int, OrderedDict[int, int]] = {}
-        self._heap: list[int] = []
+        self.queues: dict[int, OrderedDict[int, int]] = {}
+        self.heap: list[int] = []
 
     def first(self) -> tuple[int, int]:
         """Return the order that trades first, where there is one, and its contracts."""
-        queue = self._queues[self.best]
+        queue = self.queues[self.best]
         sequence = next(iter(queue))
         return sequence, queue[sequence]
 
     def entries(self) -> Iterator[tuple[int, int]]:
         """Iterate over orders and their contracts as they would trade."""
         if self.best < NOTHING:
-            yield from self._queues[self.best].items()
-        for rank in sorted(self._queues):
+            yield from self.queues[self.best].items()
+        for rank in sorted(self.queues):
             if rank > self.best:
-                yield from self._queues[rank].items()
-
-    def add(self, rank: int, sequence: int, lots: int) -> None:
-        """Add an order behind all others at its price."""
-        queue = self._queues.get(rank)
-        if queue is None:
-            self._queues[rank] = queue = OrderedDict()
-            heapq.heappush(self._heap, rank)
-        queue[sequence] = lots
-        self.lots += lots
-        if rank < self.best:  # noqa: PLR1730 - several times faster than min()
-            self.best = rank
+                yield from self.queues[rank].items()
 
     def take(self, sequence: int, lots: int) -> None:
         """Take some of the contracts of an order at the best price."""
-        self._queues[self.best][sequence] -= lots
+        self.queues[self.best][sequence] -= lots
         self.lots -= lots
 
     def remove(self, rank: int, sequence: int) -> int:
         """Take an order out and return its contracts."""
-        queue = self._queues[rank]
+        queue = self.queues[rank]
         lots = queue.pop(sequence)
         self.lots -= lots
-        if not queue and rank == self.best:
+        if rank == self.best and not queue:
             self._find_best()
         return lots
 
     def _find_best(self) -> None:
         """Drop prices at which nothing rests until one is best at which something does."""
-        heap, queues = self._heap, self._queues
+        heap, queues = self.heap, self.queues
         while heap and not queues[heap[0]]:
             del queues[heapq.heappop(heap)]
         self.best = heap[0] if heap else NOTHING
