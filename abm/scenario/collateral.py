@@ -51,11 +51,10 @@ class Collateral(Table):
     proof_haircuts: Annotated[
         dict[Proof, FractionBelowOne],
         Field(
-            default_factory=dict,
             description="Share of a claim that does not count, by the proof of the protocol that "
             "reports it; 0 for what is not named",
         ),
-    ]
+    ] = Field(default_factory=dict)
     wrapped_haircut: Annotated[
         FractionBelowOne,
         Field(description="Share of what stands for other tokens that does not count as margin"),
