@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -278,7 +279,7 @@ def test_drivers_are_the_normal_scores_of_their_laws(write: Callable[[str], Path
     study = step_study(load_study(write(RARE.format(above=3.0))), np.array([[0.0, 1.0]]))
     ((grace, fund),) = study.design.points
     assert grace == pytest.approx(300)
-    assert fund == pytest.approx(10_000 * np.e)
+    assert fund == pytest.approx(10_000 * math.e)
     assert study.streams == "independent"
 
 

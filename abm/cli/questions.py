@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from abm.cli_many import INTERRUPTED
+from abm.cli.many import INTERRUPTED
 from abm.errors import AbmError
 
 if TYPE_CHECKING:

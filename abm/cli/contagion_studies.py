@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from abm.cli_contagion import (
+from abm.cli.contagion import (
     AsJson,
     Outcome,
     Overrides,

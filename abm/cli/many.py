@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from abm.cli_progress import show_progress
+from abm.cli.progress import show_progress
 
 ScenarioPath = Annotated[Path, typer.Argument(help="A scenario file (TOML).", show_default=False)]
 RunFolder = Annotated[Path, typer.Argument(help="Folder of a run.", show_default=False)]

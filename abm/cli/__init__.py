@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from abm import (
-    cli_architectures,
-    cli_contagion,
-    cli_contagion_studies,
-    cli_many,
-    cli_market,
-    cli_pages,
-    cli_questions,
-    cli_studies,
+from abm.cli import (
+    architectures,
+    contagion,
+    contagion_studies,
+    many,
+    market,
+    pages,
+    questions,
+    studies,
 )
-from abm.cli_many import INTERRUPTED
+from abm.cli.many import INTERRUPTED
 from abm.errors import AbmError
 
 if TYPE_CHECKING:
@@ -239,14 +239,14 @@ def _replay_command(path: Path, overrides: list[str] | None, seed: int, second: 
 
 
 for commands in (
-    cli_architectures,
-    cli_contagion,
-    cli_contagion_studies,
-    cli_many,
-    cli_market,
-    cli_pages,
-    cli_questions,
-    cli_studies,
+    architectures,
+    contagion,
+    contagion_studies,
+    many,
+    market,
+    pages,
+    questions,
+    studies,
 ):
     commands.register(app)
 

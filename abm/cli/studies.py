@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from abm.cli_many import INTERRUPTED
-from abm.cli_progress import show_progress
+from abm.cli.many import INTERRUPTED
+from abm.cli.progress import show_progress
 
 if TYPE_CHECKING:
     from abm.sweeps.dataset import StudyStatus
