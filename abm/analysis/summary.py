@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from abm.recording.schemas import outcome_of
+from abm.scenario.waterfall import LAYERS
 from abm.units import format_duration, format_usd
 
 if TYPE_CHECKING:
@@ -46,17 +48,25 @@ def _depth(outcome: Outcome) -> str:
     return f"{worst:,.0f} lots{share}"
 
 
-def _band(outcome: Outcome) -> str:
-    ends = outcome["static_clearing_usd"], outcome["static_debtrank_usd"]
-    return " / ".join("none" if end is None else format_usd(end) for end in ends)
+def _closed_at_once(outcome: Outcome) -> str:
+    loss = outcome["static_clearing_usd"]
+    return "none" if loss is None else format_usd(loss)
 
+
+# Layers of the waterfall that have a line only where they paid something.
+RARE_LAYERS = {
+    f"paid by {who}": outcome_of(layer)
+    for layer, who in LAYERS.items()
+    if layer not in ("fund", "socialised")
+}
 
 LINES: tuple[tuple[str, Callable[[Outcome], str], bool], ...] = (
     ("Bad debt", _usd("bad_debt_usd"), False),
     ("paid by the insurance fund", _usd("paid_by_fund_usd"), True),
     ("socialised", _usd("socialised_usd"), True),
+    *((label, _usd(key), True) for label, key in RARE_LAYERS.items()),
     ("paid by nobody", _usd("uncovered_usd"), True),
-    ("by balance sheets alone, clearing / DebtRank", _band, True),
+    ("if all were closed at once", _closed_at_once, True),
     ("Largest true shortfall", _usd("worst_shortfall_usd"), False),
     ("Unresolved at the end", _usd("unresolved_usd"), False),
     ("Cost of liquidation to owners", _usd("liquidation_cost_usd"), False),
@@ -88,6 +98,8 @@ def summarise(results: RunResults) -> list[Line]:
             indent,
         )
         for label, write, indent in LINES
+        if label not in RARE_LAYERS
+        or any(outcome.get(RARE_LAYERS[label]) for outcome in (actual, without or {}))
     ]
 
 

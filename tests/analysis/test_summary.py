@@ -25,7 +25,7 @@ LABELS = [
     "paid by the insurance fund",
     "socialised",
     "paid by nobody",
-    "by balance sheets alone, clearing / DebtRank",
+    "if all were closed at once",
     "Largest true shortfall",
     "Unresolved at the end",
     "Cost of liquidation to owners",
@@ -240,7 +240,7 @@ def written(results: RunResults) -> list[str]:
         format_usd(out["paid_by_fund_usd"]),
         format_usd(out["socialised_usd"]),
         format_usd(out["uncovered_usd"]),
-        f"{format_usd(out['static_clearing_usd'])} / {format_usd(out['static_debtrank_usd'])}",
+        format_usd(out["static_clearing_usd"]),
         format_usd(out["worst_shortfall_usd"]),
         format_usd(out["unresolved_usd"]),
         format_usd(out["liquidation_cost_usd"]),
@@ -321,3 +321,14 @@ def test_the_headline_of_a_run_that_is_better_with_its_shocks_has_no_negative_lo
     better_with_shocks: RunResults,
 ) -> None:
     assert "-" not in headline(better_with_shocks)
+
+
+def test_another_layer_has_a_line_where_it_paid(
+    results_of: ResultsOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = results_of("no_shocks")
+    paid = {**found.outcome, "paid_by_backstop_usd": 5.0}
+    monkeypatch.setattr(RunResults, "outcome", property(lambda _: paid))
+    lines = summarise(found)
+    (line,) = [line for line in lines if line.label not in LABELS]
+    assert (line.label, line.actual, line.indent) == ("paid by the backstop", "5.00 USD", True)
