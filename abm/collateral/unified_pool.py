@@ -10,6 +10,7 @@ stolen from the pool on one chain is lost by all.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import fsum
 from typing import TYPE_CHECKING, ClassVar
 
 from abm.collateral.at_venue import Transfer, resend
@@ -104,12 +105,12 @@ class UnifiedPool(SharedStock):
                 place.ledger.balance(place.holders.lock[chain], int(place.tokens.original[token]))
                 for token in range(place.token_count)
             ]
-            covered[chain] = sum(
+            covered[chain] = fsum(
                 min(wanted, there) * float(prices[token])
                 for token, (wanted, there) in enumerate(zip(units, held, strict=True))
                 if wanted
             )
-        wanted_usd = sum(count * float(prices[token]) for token, count in enumerate(units))
+        wanted_usd = fsum(count * float(prices[token]) for token, count in enumerate(units))
         if covered[self._venue] >= wanted_usd:
             return self._venue
         return max(covered, key=lambda chain: (covered[chain], chain == self._venue))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass, field
+from math import fsum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ class RollingDay:
             return second
         while self._gone and self._gone[0][0] <= second - DAY:
             heapq.heappop(self._gone)
-        used = sum(value for _, value in self._gone)
+        used = fsum(value for _, value in self._gone)
         goes = second
         for left, value in sorted(self._gone):
             if used + value_usd <= self.limit_usd:

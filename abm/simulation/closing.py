@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from math import ceil
+from math import (
+    ceil,
+    fsum,  # exact: `sum` of floats rounds otherwise from Python 3.12 on
+)
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -172,8 +175,8 @@ def _efficiency(world: World) -> tuple[float | None, ...]:
         float((interest * price)[locked > 0].mean() / locked[locked > 0].mean()),
         world.band.clearing_usd if world.band is not None else None,
         world.band.debtrank_usd if world.band is not None else None,
-        sum(move.gas_usd + move.fee_usd for move in moves),
-        sum(move.value_usd for move in moves if move.kind == "withdrawal"),
+        fsum(move.gas_usd + move.fee_usd for move in moves),
+        fsum(move.value_usd for move in moves if move.kind == "withdrawal"),
     )
 
 
@@ -211,7 +214,7 @@ def _record_run(world: World) -> None:
         for name in ("second", "depth_lots", "shortfall_usd", "belief_gap_usd")
     )
     opened = second >= min(SECONDS_PER_HOUR, second[-1])
-    auction_cost = sum(
+    auction_cost = fsum(
         auction.published_value_usd - dollars(auction.proceeds)
         for auction in world.auctions.auctions
     )
@@ -228,7 +231,7 @@ def _record_run(world: World) -> None:
         dollars(world.waterfall.paid.uncovered),
         *(world.waterfall.exhausted.get(layer) for layer in LAYERS),
         float(shortfall[-1]),
-        auction_cost + sum(item.closing_cost_usd for item in liquidations),
+        auction_cost + fsum(item.closing_cost_usd for item in liquidations),
         len(liquidations),
         outcomes.count(Outcome.TOPPED_UP),
         outcomes.count(Outcome.RECOVERED),

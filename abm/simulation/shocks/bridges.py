@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import fsum
 from typing import TYPE_CHECKING
 
 from abm.collateral.at_venue import Transfer
@@ -58,7 +59,7 @@ def forge(world: World, shock: VerifierCompromise, when: Occurrence) -> None:
     for name in _channels(world, shock.protocol):
         lane = world.transport.lanes[name]
         needed = lane.keys_to_forge
-        tried = sum(
+        tried = fsum(
             transit.message.value_usd
             for transit in world.transport.transits
             if transit.message.forged and transit.message.channel == name
