@@ -10,7 +10,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from abm.sweeps.batches import Batch, Record, note_deaths, run_batch
 
@@ -35,6 +35,9 @@ class LocalWorkers:
     workers : int
         Processes; 1 runs in this process.
     """
+
+    lost_workers: ClassVar[bool] = False
+    """Whether a worker of this process was ever killed."""
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
@@ -72,6 +75,7 @@ class LocalWorkers:
         under_way: dict[Future[Record], Batch] = {}
         batch: Batch | None = None
         pool = _pool(self.workers)
+        broken = False
         try:
             while True:
                 while len(under_way) < AHEAD * self.workers and (batch := supply.next()):
@@ -84,10 +88,13 @@ class LocalWorkers:
                     del under_way[future]
                     yield record
         except BrokenProcessPool:
+            broken = True
+            type(self).lost_workers = True
             # The batch at hand was taken, but may not have been submitted.
             suspects += dict.fromkeys([*under_way.values(), *([batch] if batch else [])])
         finally:
-            pool.shutdown(wait=not under_way, cancel_futures=True)
+            # A broken pool ends by itself; left to the end of the process it would abort it there.
+            pool.shutdown(wait=broken or not under_way, cancel_futures=True)
 
 
 def run_alone(batch: Batch) -> Iterator[Record]:
