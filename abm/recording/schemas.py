@@ -247,6 +247,7 @@ SCHEMAS: dict[str, TableSchema] = {
         ("last_factor", "float", "", "price factor of the last sale"),
         ("proceeds_usd", "float", "USD", "paid by liquidators"),
         ("published_value_usd", "float", "USD", "of what was sold, at the published price"),
+        ("backed_value_usd", "float", "USD", "the part of it that stands for something"),
     ),
     **MARKET_TABLES,
     "waterfall": table(

@@ -151,6 +151,7 @@ def _record_auctions(world: World) -> None:
             auction.last_factor,
             dollars(auction.proceeds),
             auction.published_value_usd,
+            auction.backed_value_usd,
         )
 
 

@@ -95,7 +95,15 @@ def settle_bids(world: World) -> None:
         ledger.transfer(wallet, holders.outside, cash, gas)
         ledger.transfer(wallet, holders.auction[chain], cash, paid)
         ledger.transfer(holders.auction[chain], wallet, auction.token, units)
-        world.desk.sell(auction, units, paid, world.now, published_usd=units * published)
+        backing = world.place.bridge.backing() / world.place.counted_backing()
+        world.desk.sell(
+            auction,
+            units,
+            paid,
+            world.now,
+            published_usd=units * published,
+            backed_usd=units * published * float(backing[auction.token]),
+        )
         due = world.now + seconds(world.scenario.liquidators.resale_seconds / 3_600)
         resale = Resale(due, world.next_number(), bid.liquidator, auction.token, units)
         heapq.heappush(world.resales, resale)

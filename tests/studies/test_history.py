@@ -6,12 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from abm.analysis.cause_tree import loss_by_root_and_way
+from abm.analysis.causes import loss_by_cause
+from abm.analysis.why import story, write_story
 from abm.errors import ScenarioError
 from abm.recording.schemas import SCHEMAS
 from abm.scenario import parse_scenario
 from abm.scenario.history import HistoricRange
 from abm.simulation.run import simulate
 from abm.studies.history import Comparison, compare_with_history
+from abm.studies.paired import run_pair
 
 if TYPE_CHECKING:
     from abm.recording.recorder import Recorder
@@ -106,7 +110,8 @@ def test_a_measure_is_a_ratio_of_two_outcomes_and_has_no_value_where_nothing_was
     assert found.values == (loss(row) / outcome(row, "stolen_usd"),)
     (nothing,) = compare_with_history(scenario.without_shocks(), replicates=1)
     assert nothing.values == ()
-    assert nothing.verdict is nothing.inside is None
+    assert nothing.verdict is None
+    assert nothing.inside is None
 
 
 def test_a_scenario_that_reports_nothing_cannot_be_compared() -> None:
@@ -123,3 +128,19 @@ def test_thieves_must_live_where_they_post() -> None:
     data["shocks"]["forged_message"]["posted_by"] = "holders"
     with pytest.raises(ScenarioError, match=r"home_chains must be \{ venue = 1 \}"):
         parse_scenario(data)
+
+
+def test_what_is_lost_to_forged_tokens_is_put_down_to_their_theft(tmp_path: Path) -> None:
+    results = run_pair(small("forged_collateral_april_2026"), tmp_path / "run")
+    (root,) = loss_by_root_and_way(results).rows(named=True)
+    assert root["root"] == "forged_message"
+    # Of 0.93 lent on each dollar of it, what does not stand behind it is lost; sold at a discount,
+    # a little more is.
+    assert root["backing"] > 0.8 * root["total"]
+    causes = loss_by_cause(results)
+    assert dict(causes.select("cause", "bad_debt_usd").iter_rows()) == {
+        "forged_message": root["total"],
+        "market": 0.0,
+    }
+    thief = int(results.table("waterfall")["account"][0])
+    assert "ETH.arbitrum are sold" in write_story(story(results, thief))
