@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from math import log
+from math import (
+    fsum,  # exact: `sum` of floats rounds otherwise from Python 3.12 on
+    log,
+)
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -259,7 +262,7 @@ class AuctionDesk:
         ):
             return []
         published = world.place.counted_unit_usd(world.board[chain].price_usd)
-        resale = world.unit_usd(world.price_usd) * (1.0 - world.scenario.liquidators.resale_cost)
+        resale = self._resale_unit_usd()
         return [
             Offer(
                 auction.id,
@@ -269,6 +272,21 @@ class AuctionDesk:
             )
             for auction in world.auctions.open_on(chain)
         ]
+
+    def _resale_unit_usd(self) -> NDArray[np.float64]:
+        """Return what selling one base unit of each token elsewhere would bring now."""
+        world = self._world
+        return world.unit_usd(world.price_usd) * (1.0 - world.scenario.liquidators.resale_cost)
+
+    def wealth_usd(self, liquidator: int) -> float:
+        """Return a liquidator's cash, and what selling all else that it holds would bring now."""
+        world = self._world
+        wallet = world.holders.liquidator + liquidator
+        return self.cash_usd(liquidator) + fsum(
+            world.ledger.balance(wallet, token) * unit_usd
+            for token, unit_usd in enumerate(self._resale_unit_usd().tolist())
+            if token != world.cash.token
+        )
 
     def cash_usd(self, liquidator: int) -> float:
         """Return a liquidator's dollars on its chain."""

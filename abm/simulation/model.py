@@ -50,7 +50,7 @@ class OptionsMarket(mesa.Model):
         self.quotes = QuoteDesk(world)
         self.relay = RelayDesk(world)
         self.feeds = FeedDesk(world)
-        bids = AuctionDesk(world)
+        self.bids = AuctionDesk(world)
         self.traders = [
             make["trader"](self, slot, trader_rule(scenario, world.traders, slot), self.orders)
             for slot in range(len(world.traders))
@@ -67,7 +67,7 @@ class OptionsMarket(mesa.Model):
             for slot in range(scenario.relayers.count)
         ]
         liquidators = [
-            make["liquidator"](self, slot, scenario.liquidators, bids)
+            make["liquidator"](self, slot, scenario.liquidators, self.bids)
             for slot in range(scenario.liquidators.count)
         ]
         self.standing_agents: list[mesa.Agent] = [*makers, *liquidators]
