@@ -185,6 +185,13 @@ class ExchangeRules(Table):
         FractionBelowOne,
         Field(description="Mean share of their initial margin that sellers use at the start"),
     ] = 0.6
+    lends_cash: Annotated[
+        bool,
+        Field(
+            description="Who takes money out gets dollars beyond its own, too, as far as initial "
+            "margin and the venue's vault go"
+        ),
+    ] = False
 
     @model_validator(mode="after")
     def _tick_is_whole(self) -> ExchangeRules:
