@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import plotly.graph_objects as go
 import polars as pl
 import pytest
 from PIL import Image
@@ -107,10 +108,17 @@ def test_the_map_adds_up_to_the_tables_at_every_sample(crash: RunResults) -> Non
 
 
 def test_the_film_has_a_frame_and_a_step_of_the_slider_for_each_moment(crash: RunResults) -> None:
-    plot = contagion_film(crash).plot
+    film = contagion_film(crash)
+    plot = film.plot
     (slider,) = plot.layout.sliders
-    assert [step.args[0][0] for step in slider.steps] == [frame.name for frame in plot.frames]
-    assert len({len(frame.data) for frame in plot.frames} | {len(plot.data)}) == 1
+    assert [step.args[0][0] for step in slider.steps] == [frame["name"] for frame in film.frames]
+    assert len({len(frame["data"]) for frame in film.frames} | {len(plot.data)}) == 1
+
+
+def test_plotly_accepts_every_moment_of_the_film(crash: RunResults) -> None:
+    # They are not checked when they are made; here once, all of them.
+    film = contagion_film(crash)
+    assert len(go.Figure(film.drawing).frames) == len(film.frames) > 2
 
 
 def test_the_walk_leads_from_the_start_over_the_breach_to_the_loss(crash: RunResults) -> None:

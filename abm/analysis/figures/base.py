@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
+from plotly.io import to_html
 
 from abm.units import SECONDS_PER_HOUR, format_value
 
@@ -73,6 +74,9 @@ class Figure:
         Runs that it stands on, counterfactuals not counted.
     empty : str
         Why nothing is drawn, or empty.
+    frames : tuple of dict
+        Of a film, its moments in the form of Plotly's frames; plain, because Plotly takes seconds
+        to check them.
     """
 
     title: str
@@ -81,6 +85,13 @@ class Figure:
     unit: str = ""
     runs: int = 1
     empty: str = ""
+    frames: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def drawing(self) -> dict[str, Any]:
+        """The drawing in the form of Plotly's JSON, with the moments of a film."""
+        plain: dict[str, Any] = self.plot.to_plotly_json()
+        return {**plain, "frames": list(self.frames)} if self.frames else plain
 
     @property
     def note(self) -> str:
@@ -95,10 +106,16 @@ class Figure:
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows."""
-        return (
-            f"<h4>{self.title}</h4><p>{self.text}</p>"
-            f"{self.plot._repr_html_() if not self.empty else ''}"
-        )
+        drawing = self.plot._repr_html_() if not (self.empty or self.frames) else ""
+        if self.frames:
+            drawing = to_html(
+                self.drawing,
+                include_plotlyjs="cdn",
+                full_html=False,
+                auto_play=False,
+                validate=False,
+            )
+        return f"<h4>{self.title}</h4><p>{self.text}</p>{drawing}"
 
 
 def nothing(title: str, caption: str, why: str, *, unit: str = "", runs: int = 1) -> Figure:

@@ -28,12 +28,13 @@ from abm.analysis.figures.base import (
 )
 from abm.analysis.figures.facts import LAYER_NAMES
 from abm.analysis.figures.study_runs import (
+    chosen_runs,
     in_order,
     level_order,
     levels_of,
     narrowed,
     outcome_of,
-    runs_with,
+    runs_by_level,
     values_of,
 )
 from abm.analysis.risk import convergence, expected_shortfall, value_at_risk
@@ -65,7 +66,7 @@ def heat_map(
         "the other factors. Click a cell to see its runs."
     )
     outcome = outcome_of(study, key)
-    runs = narrowed(runs_with(study, key), chosen or {})
+    runs = narrowed(runs_by_level(study, key), chosen or {})
     if outcome is None or across not in runs.columns:
         return nothing(title, caption, f"The study has no outcome {key} or no factor {across}.")
     grid = _grid(runs, key, across, down)
@@ -104,11 +105,14 @@ def heat_map(
 
 
 def _grid(runs: pl.DataFrame, key: str, across: str, down: str | None) -> pl.DataFrame:
-    below = levels_of(runs, down) if down else pl.repeat("all runs", len(runs), eager=True)
-    frame = pl.DataFrame({"x": levels_of(runs, across), "y": below, "value": values_of(runs, key)})
-    return frame.group_by("x", "y").agg(
-        pl.col("value").mean().alias("mean"), pl.len().alias("runs")
+    frame = pl.DataFrame({"x": levels_of(runs, across), "value": values_of(runs, key)})
+    below = levels_of(runs, down).alias("y") if down else pl.lit("all runs").alias("y")
+    means = (
+        frame.with_columns(below)
+        .group_by("x", "y")
+        .agg(pl.col("value").mean().alias("mean"), pl.len().alias("runs"))
     )
+    return means.with_columns(pl.col("x", "y").cast(pl.String))
 
 
 def _cell(cells: dict[tuple[str, str], dict[str, Any]], x: str, y: str, what: str) -> Any:  # noqa: ANN401
@@ -126,7 +130,7 @@ def tornado(
         "other factors averaged; the widest bar matters most. The line is the mean of all runs."
     )
     outcome = outcome_of(study, key)
-    runs = narrowed(runs_with(study, key), chosen or {})
+    runs = narrowed(runs_by_level(study, key), chosen or {})
     if outcome is None:
         return nothing(title, caption, f"The study has no outcome {key}.")
     bars = swings(runs, key, study.factors)
@@ -177,6 +181,7 @@ def swings(runs: pl.DataFrame, key: str, factors: Sequence[str]) -> list[Swing]:
             frame.drop_nulls()
             .group_by("level")
             .agg(pl.col("value").mean())
+            .with_columns(pl.col("level").cast(pl.String))
             .sort("value", "level")
             .rows()
         )
@@ -195,10 +200,10 @@ def converged(
         "to all runs: where the band is still wide or the line still moves, more runs are needed."
     )
     outcome = outcome_of(study, key)
-    runs = narrowed(runs_with(study, key), chosen or {})
+    runs = chosen_runs(study, key, chosen)
     if outcome is None:
         return nothing(title, caption, f"The study has no outcome {key}.")
-    values = values_of(in_order(runs), key).drop_nulls().to_numpy()
+    values = in_order(runs, key).drop_nulls().to_numpy()
     if not len(values):
         return nothing(title, caption, "No run has this outcome.", unit=outcome.unit)
     found = convergence(values, mean_estimate)
@@ -244,7 +249,7 @@ def loss_distribution(
     title = "Distribution"
     caption = "How often the outcome fell where, over all runs of all points."
     outcome = outcome_of(study, key)
-    runs = narrowed(runs_with(study, key), chosen or {})
+    runs = chosen_runs(study, key, chosen)
     values = values_of(runs, key).drop_nulls() if outcome is not None else None
     if outcome is None or values is None or values.is_empty():
         return nothing(title, caption, f"No run has the outcome {key}.")
