@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import plotly.graph_objects as go
-
 from abm.analysis.estimates import mean_estimate
-from abm.analysis.figures.base import CYCLE, SMALL_HEIGHT, Figure, finish, nothing, sentence, words
+from abm.analysis.figures.base import (
+    CYCLE,
+    SMALL_HEIGHT,
+    Figure,
+    canvas,
+    finish,
+    nothing,
+    sentence,
+    words,
+)
 from abm.recording.schemas import SCHEMAS
 from abm.units import format_value
 
@@ -36,7 +43,7 @@ def efficiency_against_shortfall(runs: pl.DataFrame) -> Figure:
     )
     if why := _lacking(runs, EFFICIENCY, SHORTFALL):
         return nothing(title, caption, why, runs=len(runs))
-    plot = go.Figure()
+    plot = canvas()
     parts = by_architecture(runs, EFFICIENCY, SHORTFALL)
     for number, (name, part) in enumerate(parts):
         colour, symbol = CYCLE[number % len(CYCLE)], SYMBOLS[number % len(SYMBOLS)]
@@ -92,7 +99,7 @@ def by_outcome(runs: pl.DataFrame, key: str = SHORTFALL) -> Figure:
         means.append(found.value)
         above.append(None if found.high is None else found.high - found.value)
         texts.append(format_value(found.value, unit))
-    plot = go.Figure()
+    plot = canvas()
     plot.add_bar(
         x=names,
         y=means,

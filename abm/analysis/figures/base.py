@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
-from plotly.io import to_html
+from plotly.io import templates, to_html
 
 from abm.units import SECONDS_PER_HOUR, format_value
 
@@ -32,7 +33,6 @@ HEAT = "Cividis"
 
 LINE = {"gridcolor": "#8883", "zerolinecolor": "#8886", "linecolor": "#8886"}
 LAYOUT: dict[str, Any] = {
-    "template": "plotly_white",
     "paper_bgcolor": "rgba(0,0,0,0)",
     "plot_bgcolor": "rgba(0,0,0,0)",
     "margin": {"l": 70, "r": 70, "t": 30, "b": 50},
@@ -45,6 +45,7 @@ LAYOUT: dict[str, Any] = {
     "xaxis": LINE,
     "yaxis": LINE,
 }
+TRACES = ("bar", "heatmap", "histogram", "scatter")
 HEIGHT = 420
 SMALL_HEIGHT = 340
 """Of figures that may stand two in a row."""
@@ -118,9 +119,21 @@ class Figure:
         return f"<h4>{self.title}</h4><p>{self.text}</p>{drawing}"
 
 
+@cache
+def _template() -> dict[str, Any]:
+    """Return Plotly's white template for the kinds of traces that are drawn here."""
+    whole = templates["plotly_white"].to_plotly_json()
+    return {"layout": whole["layout"], "data": {kind: whole["data"][kind] for kind in TRACES}}
+
+
+def canvas(data: Any = None) -> go.Figure:  # noqa: ANN401 - a trace or some, as Plotly takes them
+    """Return a drawing in the common style; Plotly checks its own whole template for long."""
+    return go.Figure(data, layout={"template": _template()})
+
+
 def nothing(title: str, caption: str, why: str, *, unit: str = "", runs: int = 1) -> Figure:
     """Return a figure that says why there is nothing to draw."""
-    plot = go.Figure()
+    plot = canvas()
     plot.update_layout(**LAYOUT, height=160)
     plot.update_xaxes(visible=False)
     plot.update_yaxes(visible=False)

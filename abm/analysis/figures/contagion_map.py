@@ -8,7 +8,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import plotly.graph_objects as go
 
 from abm.analysis.figures.base import (
     GREEN,
@@ -18,6 +17,7 @@ from abm.analysis.figures.base import (
     RED,
     SEQUENTIAL,
     Figure,
+    canvas,
     finish,
     nothing,
     words,
@@ -59,7 +59,7 @@ def contagion_map(results: RunResults, second: int | None = None) -> Figure:
         return nothing(TITLE, CAPTION, why)
     history = history_of(results)
     at = history.most_stressed if second is None else second
-    plot = go.Figure(_traces(history, history.state(at)))
+    plot = canvas(_traces(history, history.state(at)))
     figure = Figure(TITLE, f"{CAPTION} {_moment(results, history.state(at))}", plot, "USD")
     return _finished(figure, history, _label(results, history.state(at)))
 
@@ -73,7 +73,7 @@ def contagion_film(results: RunResults) -> Figure:
     states = {at: history.state(at) for at in chosen}
     labels = {at: _label(results, state) for at, state in states.items()}
     opening = min(chosen, key=lambda at: abs(at - history.most_stressed))
-    plot = go.Figure(_traces(history, states[opening]))
+    plot = canvas(_traces(history, states[opening]))
     frames = tuple(
         {
             "name": str(at),

@@ -19,6 +19,7 @@ from abm.analysis.figures.base import (
     RED,
     SMALL_HEIGHT,
     Figure,
+    canvas,
     finish,
     nothing,
     sentence,
@@ -74,7 +75,7 @@ def heat_map(
     cells = {(row["x"], row["y"]): row for row in grid.iter_rows(named=True)}
     means = [[_cell(cells, x, y, "mean") for x in xs] for y in ys]
     counts = [[_cell(cells, x, y, "runs") or 0 for x in xs] for y in ys]
-    plot = go.Figure(
+    plot = canvas(
         go.Heatmap(
             x=xs,
             y=ys,
@@ -138,7 +139,7 @@ def tornado(
     if not bars or not isinstance(overall, float):
         why = "No factor has two levels among the runs that are there."
         return nothing(title, caption, why, unit=outcome.unit, runs=len(runs))
-    plot = go.Figure()
+    plot = canvas()
     labels = [words(name) for name, *_ in bars]
     for place, colour, name in ((0, BLUE, "lowest mean"), (1, RED, "highest mean")):
         ends = [(low, high)[place] for _, low, high in bars]
@@ -207,7 +208,7 @@ def converged(
     if not len(values):
         return nothing(title, caption, "No run has this outcome.", unit=outcome.unit)
     found = convergence(values, mean_estimate)
-    plot = go.Figure()
+    plot = canvas()
     _add_band(plot, found, "mean", BLUE, outcome.unit)
     figure = Figure(
         f"{title} of the mean of {outcome.name}", caption, plot, outcome.unit, len(values)
@@ -259,7 +260,7 @@ def loss_distribution(
     shortfall = expected_shortfall(part.to_numpy(), LEVEL)
     # Counted here: a page is not sent millions of values.
     counts, edges = np.histogram(values.to_numpy(), bins=min(BINS, max(len(values), 1)))
-    plot = go.Figure(
+    plot = canvas(
         go.Bar(
             x=(edges[:-1] + edges[1:]) / 2,
             y=counts,
@@ -314,7 +315,7 @@ def layers_used(study: StudyResults) -> Figure:
         return nothing(title, caption, "These runs record no layers.", unit="share of runs")
     runs = study.frame(*layers)
     shares = [int((runs[name] > 0).sum()) / max(len(runs), 1) for name in layers]
-    plot = go.Figure()
+    plot = canvas()
     plot.add_bar(
         x=list(layers.values()),
         y=shares,
