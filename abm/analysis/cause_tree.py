@@ -51,6 +51,8 @@ class Cause:
         Micro-dollars of loss below it; None for what only happened on the way.
     children : tuple of Cause
         In order; losses of children sum to its own, exactly.
+    number : int or None
+        Of a liquidation, its number.
     """
 
     kind: str
@@ -59,6 +61,7 @@ class Cause:
     end_second: int | None
     loss_micro: int | None
     children: tuple[Cause, ...] = ()
+    number: int | None = None
 
     @property
     def loss_usd(self) -> float | None:
@@ -157,7 +160,9 @@ def _liquidation(row: Row, tables: _Tables, *, held: bool) -> Cause:
         if amount
     )
     label = f"account {row['account']} on {row['chain']}"
-    return Cause("liquidation", label, row["breach_second"], row["ended_second"], loss, ways)
+    return Cause(
+        "liquidation", label, row["breach_second"], row["ended_second"], loss, ways, number
+    )
 
 
 def _is_late(message: Row) -> bool:
