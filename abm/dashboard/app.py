@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from abm.dashboard.catalog import Selection
-    from abm.dashboard.pages.base import Choices, Page
+    from abm.dashboard.pages.base import Choices, Control, Page
 
 # So many runs of a study are listed to choose from; a click in the sweep reaches any.
 MOST_RUNS = 300
@@ -85,6 +85,14 @@ def _choices(catalog: Catalog, selection: Selection, wanted: Choices) -> Choices
     return {**wanted, "entries": catalog.entries() if selection.entry is not None else []}
 
 
+def _controls(page: Page, selection: Selection, choices: Choices) -> list[Control]:
+    """Return what a reader of a page may choose; nothing where its results lack something."""
+    try:
+        return page.controls(selection, choices)
+    except (AbmError, KeyError, pl.exceptions.PolarsError):
+        return []  # the body meets the same fault, and says it
+
+
 def _add_frame(app: Dash, catalog: Catalog) -> None:
     @app.callback(
         Output("menu", "children"),
@@ -104,7 +112,7 @@ def _add_frame(app: Dash, catalog: Catalog) -> None:
             head = [html.H1("There is no such page"), html.P("Choose one from the menu.")]
             return *frame, head, [], {}
         place = {"path": page.path, "search": search or "", **wanted}
-        controls = page.controls(selection, _choices(catalog, selection, wanted))
+        controls = _controls(page, selection, _choices(catalog, selection, wanted))
         parts = [control_part(control, wanted) for control in controls]
         if controls and page.extra is not None:
             parts += page.extra()

@@ -51,9 +51,9 @@ SMALL_HEIGHT = 340
 """Of figures that may stand two in a row."""
 # A page's own ink over the grey of the drawing, so that it is dark on white and light on black.
 INK_STYLE = """
-.js-plotly-plot :is(.xtick, .ytick, .xtitle, .ytitle, .y2title, .legendtext, .gtitle, .cbtitle,
-  .slider-label, .textpoint) text, .js-plotly-plot text:is(.xtitle, .ytitle, .y2title, .legendtext,
-  .gtitle, .slider-label) { fill: var(--ink) !important; }
+.js-plotly-plot :is(.xtick, .ytick, .y2tick, .cbaxis, .xtitle, .ytitle, .y2title, .legendtext,
+  .gtitle, .cbtitle, .slider-label, .textpoint) text, .js-plotly-plot text:is(.xtitle, .ytitle, .y2title, .legendtext,
+  .gtitle, .slider-label, .bartext-outside) { fill: var(--ink) !important; }
 """
 
 

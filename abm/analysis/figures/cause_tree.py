@@ -45,6 +45,8 @@ TABLES = ("liquidations", "events", "messages", "auctions")
 MOST_ACCOUNTS = 12
 # So many things on the way to one loss are drawn; all stand in its table.
 MOST_LINES = 40
+# Of the whole: light words can be read on it, on a white page and on a black one.
+DARK = "#4d4d4d"
 COLOURS = {"auction": ORANGE, "message": RED, "trades": PURPLE, "event": BLUE, "liquidation": GREY}
 
 
@@ -106,7 +108,14 @@ def all_causes(results: RunResults) -> Figure:
             sort=False,
         )
     )
-    return finish(Figure(ALL, caption, plot, "USD"), height=520, hovermode="closest")
+    # What is too narrow for words that can be read has them when pointed at.
+    return finish(
+        Figure(ALL, caption, plot, "USD"),
+        height=520,
+        hovermode="closest",
+        uniformtext={"minsize": 12, "mode": "hide"},
+        margin={"l": 10, "r": 10, "t": 10, "b": 10},
+    )
 
 
 Node = tuple[str, str, str, int, str]
@@ -114,7 +123,7 @@ Node = tuple[str, str, str, int, str]
 
 def _nodes(tree: Cause) -> list[Node]:
     """Return name, parent, label, micro-dollars and colour of every part, parents first."""
-    nodes: list[Node] = [("all", "", "all bad debt", tree.loss_micro or 0, GREY)]
+    nodes: list[Node] = [("all", "", "all bad debt", tree.loss_micro or 0, DARK)]
     for place, root in enumerate(tree.children):
         name, colour = f"all/{place}", CYCLE[place % len(CYCLE)]
         nodes.append((name, "all", words(root.label), root.loss_micro or 0, colour))

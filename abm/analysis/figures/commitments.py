@@ -42,7 +42,6 @@ def committed_against_held(results: RunResults) -> Figure:
             hovertemplate="%{customdata}",
         )
     mark_shocks(results, plot)
-    plot.update_yaxes(rangemode="tozero")
     return finish(Figure(title, caption, plot, "USD"), x=time_title(results), y="USD")
 
 

@@ -64,7 +64,7 @@ def heat_map(
     title = "Over two factors"
     caption = (
         "The mean of the outcome at every pair of levels, over all replicates and all levels of "
-        "the other factors. Click a cell to see its runs."
+        "the other factors."
     )
     outcome = outcome_of(study, key)
     runs = narrowed(runs_by_level(study, key), chosen or {})
@@ -157,7 +157,7 @@ def tornado(
     lowest = min(low for _, (_, low), _ in bars)
     highest = max(high for _, _, (_, high) in bars)
     # Room for what is written beside narrow bars.
-    room = 0.35 * (highest - lowest)
+    room = 0.6 * (highest - lowest)
     plot.update_xaxes(range=[lowest - room, highest + room])
     figure = Figure(f"{title} for {outcome.name}", caption, plot, outcome.unit, len(runs))
     return finish(

@@ -75,6 +75,7 @@ def body(selection: Selection, choices: Choices, _: Catalog) -> list[Component]:
     pages = max(-(-count // ROWS_ON_A_PAGE), 1)
     page = min(page, pages)
     frame = rows.page(page)
+    rows_text = "1 row" if count == 1 else f"{count:,} rows"
     known = described(table)
     run: dict[str, str] = (
         {"run": selection.results.manifest.run_id} if selection.study and selection.results else {}
@@ -82,7 +83,7 @@ def body(selection: Selection, choices: Choices, _: Catalog) -> list[Component]:
     asked = {"at": selection.entry.place, **run, **vars(question)}
     links = [
         html.A(
-            f"Take these {count:,} rows as {name}",
+            f"Take {'this row' if count == 1 else f'these {count:,} rows'} as {name}",
             href=f"/download/{ending}?{urlencode(asked)}",
             id=f"download-{ending}",
             className="button",
@@ -98,13 +99,13 @@ def body(selection: Selection, choices: Choices, _: Catalog) -> list[Component]:
     ]
     cells = [[_cell(value) for value in row] for row in frame.iter_rows()]
     caption = (
-        f"{words(table)}: {count:,} rows, page {page:,} of {pages:,}. Under each name its unit; "
+        f"{words(table)}: {rows_text}, page {page:,} of {pages:,}. Under each name its unit; "
         "its meaning shows when pointed at, and stands below."
     )
     meanings = [(name, unit, meaning) for name, (unit, meaning) in known.items()]
     return [
         html.P(links, className="links"),
-        html.P(f"{count:,} rows", id="row-count"),
+        html.P(rows_text, id="row-count"),
         table_part(headings, cells, caption=caption, name="rows"),
         html.Details(
             [
