@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from abm.margin.fused_portfolio import PortfolioTables
+from abm.margin.fused_portfolio import POINTS_AT_ONCE, PortfolioTables
 from abm.margin.portfolio_inputs import (
     PortfolioAccounts,
     PortfolioMarket,
@@ -220,17 +220,21 @@ class StressedMarket:
         market, parameters = self.market, self.parameters
         place, strikes = strike_places(market)
         long_discount, short_discount = self._discounts
+        # The last point once more and again, which changes no worst result.
+        points = len(self._damping)
+        filled = -(-points // POINTS_AT_ONCE) * POINTS_AT_ONCE
+        point = np.minimum(np.arange(filled), points - 1)
         return PortfolioTables(
             now=self._now,
-            stressed=self._stressed,
+            stressed=np.ascontiguousarray(self._stressed[:, point]),
             basis=self._basis_values,
-            expiry=market.option_expiry,
-            strike=place,
+            expiry=market.option_expiry.astype(np.uint32),
+            strike=place.astype(np.uint32),
             long_discount=long_discount,
             short_discount=short_discount,
             basis_weight=self._basis_weight,
-            is_skew=self._skew,
-            damping=self._damping,
+            skew=self._skew[point].astype(np.float64),
+            damping=self._damping[point],
             strikes=strikes,
             maintenance_factor=parameters.maintenance_factor,
             initial_factor=parameters.initial_factor,
