@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from abm.margin.fused_portfolio import POINTS_AT_ONCE, PortfolioTables
+from abm.margin.portfolio_checks import check_accounts, check_market
 from abm.margin.portfolio_inputs import (
     PortfolioAccounts,
     PortfolioMarket,
@@ -167,12 +168,21 @@ def portfolio_margin(
     Returns
     -------
     PortfolioMargin
+
+    Raises
+    ------
+    ValueError
+        If a number is not finite or out of its range, or the shapes do not fit.
     """
+    check_market(market)
+    check_accounts(accounts, market)
     return StressedMarket(market, parameters).margins(accounts)
 
 
 class StressedMarket:
     """Every option of a market valued once at every stress point, for any number of accounts.
+
+    For trusted input: `portfolio_margin` checks its own.
 
     Parameters
     ----------
