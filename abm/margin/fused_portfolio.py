@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-# Points that the loop takes at once: what is left over would be taken one by one.
-POINTS_AT_ONCE = 16
 # Two numbers have the same sum in any order.
 ANY_ORDER = 2
 

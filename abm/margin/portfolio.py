@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from abm.margin.fused_portfolio import POINTS_AT_ONCE, PortfolioTables
+from abm.margin.fused import whole_points
+from abm.margin.fused_portfolio import PortfolioTables
 from abm.margin.portfolio_checks import check_accounts, check_market
 from abm.margin.portfolio_inputs import (
     PortfolioAccounts,
@@ -230,10 +231,7 @@ class StressedMarket:
         market, parameters = self.market, self.parameters
         place, strikes = strike_places(market)
         long_discount, short_discount = self._discounts
-        # The last point once more and again, which changes no worst result.
-        points = len(self._damping)
-        filled = -(-points // POINTS_AT_ONCE) * POINTS_AT_ONCE
-        point = np.minimum(np.arange(filled), points - 1)
+        point = whole_points(len(self._damping))
         return PortfolioTables(
             now=self._now,
             stressed=np.ascontiguousarray(self._stressed[:, point]),

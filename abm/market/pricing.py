@@ -342,16 +342,20 @@ def check_shapes(**arguments: ArrayLike) -> None:
     ValueError
         Names the first argument that does not fit those before it.
     """
-    shape: tuple[int, ...] = ()
-    for name, values in arguments.items():
-        own = np.shape(values)
-        try:
-            shape = np.broadcast_shapes(shape, own)
-        except ValueError:
-            raise ValueError(
-                f"{name} has shape {own}; it must broadcast against {shape}, the shape of the "
-                "arguments before it"
-            ) from None
+    try:
+        np.broadcast(*arguments.values())
+    except ValueError as fault:
+        shape: tuple[int, ...] = ()
+        for name, values in arguments.items():
+            own = np.shape(values)
+            try:
+                shape = np.broadcast_shapes(shape, own)
+            except ValueError:
+                raise ValueError(
+                    f"{name} has shape {own}; it must broadcast against {shape}, the shape of the "
+                    "arguments before it"
+                ) from fault
+        raise
 
 
 def _first_bad(name: str, values: ArrayLike, rule: str, good: NDArray[np.bool_]) -> None:
