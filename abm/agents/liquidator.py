@@ -127,20 +127,20 @@ class Liquidator(mesa.Agent):
         super().__init__(model)
         self.slot = slot
         self.parameters = parameters
-        self._desk = desk
+        self.desk = desk
 
     def step(self) -> None:
         """Queue what is worth bidding for."""
-        if not self._desk.is_active(self.slot):
+        if not self.desk.is_active(self.slot):
             return
-        offers = self._desk.offers(self.slot)
+        offers = self.desk.offers(self.slot)
         if not offers:
             return
         for bid in choose_bids(
             self.slot,
             offers,
-            self._desk.cash_usd(self.slot),
-            self._desk.gas_usd(self.slot),
+            self.desk.cash_usd(self.slot),
+            self.desk.gas_usd(self.slot),
             self.parameters.minimum_profit,
         ):
-            self._desk.queue_bid(bid)
+            self.desk.queue_bid(bid)

@@ -168,13 +168,13 @@ class MarketMaker(mesa.Agent):
         super().__init__(model)
         self.slot = slot
         self.parameters = parameters
-        self._desk = desk
+        self.desk = desk
 
     def step(self) -> None:
         """Queue a new ladder if something moved, else the last one again."""
-        if self._desk.needs_new_quote(self.slot):
-            self._desk.queue_quote(
-                self.slot, choose_quotes(self._desk.view(self.slot), self.parameters)
+        if self.desk.needs_new_quote(self.slot):
+            self.desk.queue_quote(
+                self.slot, choose_quotes(self.desk.view(self.slot), self.parameters)
             )
         else:
-            self._desk.queue_same(self.slot)
+            self.desk.queue_same(self.slot)

@@ -68,12 +68,12 @@ class Oracle(mesa.Agent):
         super().__init__(model)
         self.chain = chain
         self.parameters = parameters
-        self._desk = desk
+        self.desk = desk
 
     def step(self) -> None:
         """Publish if it is worth it."""
-        observed = self._desk.observe(self.chain)
-        published = self._desk.published(self.chain)
-        gas = self._desk.gas_multiple(self.chain)
+        observed = self.desk.observe(self.chain)
+        published = self.desk.published(self.chain)
+        gas = self.desk.gas_multiple(self.chain)
         if choose_publication(observed, published, gas, self.parameters):
-            self._desk.publish(self.chain, observed)
+            self.desk.publish(self.chain, observed)

@@ -63,13 +63,13 @@ class Relayer(mesa.Agent):
         super().__init__(model)
         self.slot = slot
         self.parameters = parameters
-        self._desk = desk
+        self.desk = desk
 
     def step(self) -> None:
         """Carry what pays."""
-        if self._desk.is_down(self.slot):
+        if self.desk.is_down(self.slot):
             return
-        pending = self._desk.pending(self.slot)
-        chosen = choose_messages(pending, self._desk.capacity(), self.parameters.minimum_profit_usd)
+        pending = self.desk.pending(self.slot)
+        chosen = choose_messages(pending, self.desk.capacity(), self.parameters.minimum_profit_usd)
         for message in chosen:
-            self._desk.carry(self.slot, message)
+            self.desk.carry(self.slot, message)

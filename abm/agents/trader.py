@@ -207,11 +207,11 @@ class Trader(mesa.Agent):
         super().__init__(model)
         self.slot = slot
         self.parameters = parameters
-        self._desk = desk
+        self.desk = desk
 
     def step(self) -> None:
         """Queue what it wants to trade."""
-        view = self._desk.view(self.slot)
-        draws = self._desk.arrival_draws(self.slot)
+        view = self.desk.view(self.slot)
+        draws = self.desk.arrival_draws(self.slot)
         for order in choose_orders(self.slot, self.parameters, view, draws):
-            self._desk.queue_order(order)
+            self.desk.queue_order(order)

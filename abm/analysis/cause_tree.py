@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from abm.analysis.causes import MARKET
+from abm.analysis.causes import MARKET, missing_backing, roots
 from abm.analysis.delays import CRITICAL, counted, held_up
 from abm.analysis.tale import LATE_MULTIPLE
 from abm.units import MICRO, dollars
@@ -25,10 +25,11 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
-WAYS = ("fire_sale", "closing", "late_margin", "gap")
+WAYS = ("backing", "fire_sale", "closing", "late_margin", "gap")
 """How a loss arose, in the order in which it is put down to them.
 
-``fire_sale``: collateral sold below its published price; ``closing``: contracts closed beyond their
+``backing``: wrapped tokens sold that stood for less than their published price; ``fire_sale``: what
+was sold below what it stood for; ``closing``: contracts closed beyond their
 marks; then the rest: ``late_margin`` where a shock held the liquidation up or one of its messages
 was late, ``gap`` where nothing was, so that the price alone outran the margin.
 """
@@ -50,6 +51,8 @@ class Cause:
         Micro-dollars of loss below it; None for what only happened on the way.
     children : tuple of Cause
         In order; losses of children sum to its own, exactly.
+    number : int or None
+        Of a liquidation, its number.
     """
 
     kind: str
@@ -58,6 +61,7 @@ class Cause:
     end_second: int | None
     loss_micro: int | None
     children: tuple[Cause, ...] = ()
+    number: int | None = None
 
     @property
     def loss_usd(self) -> float | None:
@@ -95,6 +99,7 @@ class _Tables:
         self.auctions: defaultdict[int, list[Row]] = defaultdict(list)
         for auction in results.table("auctions").iter_rows(named=True):
             self.auctions[auction["liquidation"]].append(auction)
+        self.missing = missing_backing(results)
 
 
 def cause_tree(results: RunResults) -> Cause:
@@ -103,24 +108,23 @@ def cause_tree(results: RunResults) -> Cause:
     Returns
     -------
     Cause
-        Of kind ``run``. Its children are the shocks that held liquidations up longest, and the
-        market where none did, the largest loss first; theirs are liquidations, the largest first;
-        theirs the ways of `WAYS` that are not 0; theirs auctions, messages, closing and events.
+        Of kind ``run``. Its children are the shocks that losses are put down to (`roots`), and the
+        market where there is none, the largest loss first; theirs are liquidations, the largest
+        first; theirs the ways of `WAYS` that are not 0; theirs auctions, messages, closing, events.
     """
-    tables, waits = _Tables(results), held_up(results)
+    tables, waits, root_of = _Tables(results), held_up(results), roots(results)
     by_root: defaultdict[str, list[Cause]] = defaultdict(list)
     for number, row in tables.liquidations.items():
-        held = waits[number]
-        root = held[0].shock if held else MARKET
-        by_root[root].append(_liquidation(row, tables, held=bool(held)))
-    roots = []
+        root = root_of[number] or MARKET
+        by_root[root].append(_liquidation(row, tables, held=bool(waits[number])))
+    children = []
     for root, found in by_root.items():
         kind = MARKET if root == MARKET else "shock"
         ordered = sorted(found, key=lambda cause: -(cause.loss_micro or 0))
-        roots.append(Cause(kind, root, None, None, _sum(found), tuple(ordered)))
-    roots.sort(key=lambda cause: (-(cause.loss_micro or 0), cause.label))
+        children.append(Cause(kind, root, None, None, _sum(found), tuple(ordered)))
+    children.sort(key=lambda cause: (-(cause.loss_micro or 0), cause.label))
     name = str(results.manifest.scenario["name"])
-    return Cause("run", name, 0, None, _sum(roots), tuple(roots))
+    return Cause("run", name, 0, None, _sum(children), tuple(children))
 
 
 def _sum(causes: list[Cause]) -> int:
@@ -136,12 +140,15 @@ def _liquidation(row: Row, tables: _Tables, *, held: bool) -> Cause:
     auctions, messages = tables.auctions[number], tables.messages[number]
     loss = _micro(row["bad_debt_usd"])
     discount = sum(_micro(each["published_value_usd"] - each["proceeds_usd"]) for each in auctions)
-    sold_low = min(loss, max(discount, 0))
-    closed_dear = min(loss - sold_low, max(_micro(row["closing_cost_usd"]), 0))
-    rest = loss - sold_low - closed_dear
+    nothing = min(loss, tables.missing[number])
+    sold_low = min(loss - nothing, max(discount - nothing, 0))
+    closed_dear = min(loss - nothing - sold_low, max(_micro(row["closing_cost_usd"]), 0))
+    rest = loss - nothing - sold_low - closed_dear
     late = held or any(_is_late(message) for message in messages)
-    amounts = dict(zip(WAYS, (sold_low, closed_dear, rest * late, rest * (not late)), strict=True))
+    parts = (nothing, sold_low, closed_dear, rest * late, rest * (not late))
+    amounts = dict(zip(WAYS, parts, strict=True))
     told = {
+        "backing": [_auction(each) for each in auctions],
         "fire_sale": [_auction(each) for each in auctions],
         "closing": [_closing(row)],
         "late_margin": [_message(each) for each in messages],
@@ -153,7 +160,9 @@ def _liquidation(row: Row, tables: _Tables, *, held: bool) -> Cause:
         if amount
     )
     label = f"account {row['account']} on {row['chain']}"
-    return Cause("liquidation", label, row["breach_second"], row["ended_second"], loss, ways)
+    return Cause(
+        "liquidation", label, row["breach_second"], row["ended_second"], loss, ways, number
+    )
 
 
 def _is_late(message: Row) -> bool:

@@ -1,7 +1,8 @@
-"""The loss of a run by the shock that held its liquidations up."""
+"""The loss of a run by the shock that held its liquidations up, or took what stood behind them."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -16,12 +17,58 @@ MARKET = "market"
 """The cause of a loss in whose liquidation no shock held anything up."""
 
 
+THEFTS = ("stolen", "minted_unbacked", "spent_twice")
+"""Kinds of events after which tokens stand for nothing."""
+
+
+def missing_backing(results: RunResults) -> dict[int, int]:
+    """Return what stood behind nothing of what liquidations sold, in micro-dollars, by number."""
+    missing: defaultdict[int, int] = defaultdict(int)
+    for row in results.table("auctions").iter_rows(named=True):
+        gap = round((row["published_value_usd"] - row["backed_value_usd"]) * MICRO)
+        missing[row["liquidation"]] += max(gap, 0)
+    return missing
+
+
+def roots(results: RunResults) -> dict[int, str | None]:
+    """Return the shock that every liquidation's loss is put down to, None for the market.
+
+    The theft that came last before its end where most of the loss is that the tokens sold stood
+    for nothing; else the shock that held it up longest.
+
+    Returns
+    -------
+    dict of int to str or None
+        By number of the liquidation.
+    """
+    waits, missing = held_up(results), missing_backing(results)
+    events = results.table("events")
+    shocks = events.filter(pl.col("kind").cast(pl.String).str.starts_with("shock_"))
+    shock_of = dict(shocks.select("event", pl.col("place").cast(pl.String)).iter_rows())
+    thefts: list[tuple[int, str]] = []
+    for event, cause, second, kind in events.select("event", "cause", "second", "kind").iter_rows():
+        if cause in shock_of:
+            shock_of.setdefault(event, shock_of[cause])
+        if kind in THEFTS and event in shock_of:
+            thefts.append((second, shock_of[event]))
+    found: dict[int, str | None] = {}
+    for row in results.table("liquidations").iter_rows(named=True):
+        number, end = row["liquidation"], row["ended_second"]
+        before = [shock for second, shock in thefts if end is None or second <= end]
+        held = waits[number]
+        if before and 2 * missing[number] > round(row["bad_debt_usd"] * MICRO) > 0:
+            found[number] = before[-1]
+        else:
+            found[number] = held[0].shock if held else None
+    return found
+
+
 def loss_by_cause(results: RunResults) -> pl.DataFrame:
     """Divide the bad debt of a run among its shocks and the market.
 
     The bad debt of a liquidation goes wholly to the shock that held it up longest: its margin
-    calls, seizures and proceeds on their way, and its auctions. Where no shock held anything up it
-    goes to the market.
+    calls, seizures and proceeds on their way, and its auctions; to a theft where most of it is that
+    the tokens sold stood for nothing (`roots`). Where neither is so it goes to the market.
 
     This is an accounting by delay, not a counterfactual. A liquidation that a shock delayed might
     have lost as much without the shock, and a shock may cause losses without delaying anything.
@@ -42,10 +89,9 @@ def loss_by_cause(results: RunResults) -> pl.DataFrame:
     debt = dict.fromkeys(causes, 0)
     liquidations = dict.fromkeys(causes, 0)
     losses = dict.fromkeys(causes, 0)
-    waits = held_up(results)
+    root_of = roots(results)
     for row in results.table("liquidations").iter_rows(named=True):
-        held = waits[row["liquidation"]]
-        cause = held[0].shock if held else None
+        cause = root_of[row["liquidation"]]
         lost = round(row["bad_debt_usd"] * MICRO)
         debt[cause] += lost
         liquidations[cause] += 1

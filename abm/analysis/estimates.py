@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
 
 from abm.randomness import Streams
 
@@ -72,6 +71,8 @@ def mean_estimate(values: ArrayLike, *, confidence: float = 0.95) -> Estimate:
     check_inside("confidence", confidence)
     if (known := _without_spread(sample, confidence)) is not None:
         return known
+    from scipy import stats  # noqa: PLC0415 - most of a second, which few pages need at once
+
     mean = float(sample.mean())
     quantile = float(stats.t.ppf((1 + confidence) / 2, sample.size - 1))
     half = quantile * float(sample.std(ddof=1)) / sample.size**0.5
@@ -103,6 +104,8 @@ def event_probability(happened: ArrayLike, *, confidence: float = 0.95) -> Estim
     """
     seen = checked_truths("happened", happened)
     check_inside("confidence", confidence)
+    from scipy import stats  # noqa: PLC0415 - as above
+
     share = float(seen.mean())
     test = stats.binomtest(int(seen.sum()), seen.size)
     found = test.proportion_ci(confidence_level=confidence, method="wilson")
@@ -142,6 +145,8 @@ def bootstrap_estimate(
     check_count("seed", seed, least=0)
     if (known := _without_spread(sample, confidence)) is not None:
         return known
+    from scipy import stats  # noqa: PLC0415 - as above
+
     # Of scipy's methods the one that is never nan: with many equal runs, as when most lose nothing,
     # the corrected one has no spread to correct by. scipy 1.14 knows `rng` by this name alone.
     found = stats.bootstrap(

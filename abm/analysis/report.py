@@ -123,12 +123,13 @@ def _sections(figures: Sequence[Figure]) -> list[str]:
             sections.append(f"<p class='empty'>{escape(figure.empty)}</p></section>")
             continue
         drawing = to_html(
-            figure.plot,
+            figure.drawing,
             include_plotlyjs=False,
             full_html=False,
             div_id=f"figure-{number}",
             config={"displayModeBar": False, "responsive": True},
             auto_play=False,
+            validate=False,  # a second time: it was when it was drawn
         )
         note = escape(figure.note)
         sections.append(f"{drawing}<p class='note'>{note}</p></section>")

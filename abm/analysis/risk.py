@@ -7,7 +7,6 @@ from math import ceil, isfinite
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from scipy import stats
 
 from abm.analysis.estimates import (
     RESAMPLES,
@@ -115,6 +114,8 @@ def value_at_risk(
     if interval not in ("bootstrap", "exact"):
         raise ValueError(f"interval is {interval!r}; it must be 'bootstrap' or 'exact'")
     if interval == "exact":
+        from scipy import stats  # noqa: PLC0415 - most of a second, which few pages need at once
+
         check_inside("confidence", confidence)
         # scipy gives nan on a side that the sample does not reach; its stubs say one number.
         ends = np.asarray(stats.quantile_test(sample, p=level).confidence_interval(confidence))

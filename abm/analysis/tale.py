@@ -182,7 +182,9 @@ class Tale:
         auctions = self._auctions.filter(liquidation=row["liquidation"])
         for auction in auctions.iter_rows(named=True):
             token, proceeds = auction["token"], auction["proceeds_usd"]
-            base = self._scenario["tokens"][token]["base_units"]
+            # A wrapped token is counted as what it stands for: ETH.arbitrum as ETH.
+            tokens = self._scenario["tokens"]
+            base = tokens[token if token in tokens else token.rpartition(".")[0]]["base_units"]
             amount = f"{auction['units'] / base:,.2f} {token}"
             on_sale = f"{amount} go on sale on {auction['chain']}."
             yield about(row, auction["opened_second"], "auction_opens", on_sale)

@@ -1,4 +1,4 @@
-"""The commands that ask many runs about contagion: importance, layers, reverse, shares, shrink."""
+"""The commands that ask many runs about contagion, from history to shrink."""
 
 from __future__ import annotations
 
@@ -89,6 +89,54 @@ def importance(
             if same
             else f"the first three differ: {first_three[0]}; then {first_three[1]}"
         )
+
+
+def history(
+    scenario: ScenarioFile,
+    replicates: Replicates = 20,
+    workers: Workers = 1,
+    set_: Overrides = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Set what is reported of an event beside what its scenario gives, over seeds."""
+    from abm.scenario import load_scenario
+    from abm.studies.history import compare_with_history
+
+    loaded = load_scenario(scenario, tuple(set_ or ()))
+    with progress_of(loaded.name, replicates) as progress, as_scenario_error(scenario):
+        found = compare_with_history(
+            loaded, replicates=replicates, workers=workers, progress=progress
+        )
+    if as_json:
+        echo_json(
+            [
+                {"name": item.name, **item.reported.model_dump(), "values": item.values}
+                for item in found
+            ]
+        )
+        return
+
+    def number(value: float | None) -> str:
+        return "none" if value is None else f"{value:,.3g}"
+
+    show_table(
+        f"{loaded.name}: what is reported, and {replicates} runs",
+        ("measure", "reported", "median", "5 % to 95 %", "runs inside", "the median is"),
+        [
+            (
+                item.name.replace("_", " "),
+                f"{number(item.reported.low)} to {number(item.reported.high)}",
+                number(item.quantile(0.5)),
+                f"{number(item.quantile(0.05))} to {number(item.quantile(0.95))}",
+                "none" if item.inside is None else f"{item.inside:.0%}",
+                item.verdict or "unknown",
+            )
+            for item in found
+        ],
+    )
+    for item in found:
+        typer.echo(f"{item.name.replace('_', ' ')}: {item.reported.source}")
 
 
 def layers(
@@ -264,5 +312,5 @@ def shrink(
 
 def register(app: typer.Typer) -> None:
     """Add these commands to the command line."""
-    for command in (importance, layers, reverse, shares, shrink):
+    for command in (history, importance, layers, reverse, shares, shrink):
         app.command()(command)

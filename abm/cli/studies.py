@@ -94,26 +94,8 @@ def sweep(
             typer.echo(f"interrupted; run it again to go on: {place}", err=True)
             sys.exit(INTERRUPTED)
     _say_end(status, place, as_json=json_)
-    code = 1 if status.failed or status.left else 0
-    _leave_after_lost_workers(code)
-    if code:
-        raise typer.Exit(code)
-
-
-def _leave_after_lost_workers(code: int) -> None:
-    """End this process at once where a worker of it was killed.
-
-    What such a pool leaves behind in native libraries aborts the interpreter while it shuts down,
-    when all is written already; the command would then seem to have failed.
-    """
-    import os
-
-    from abm.sweeps.local import LocalWorkers
-
-    if LocalWorkers.lost_workers:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
+    if status.failed or status.left:
+        raise typer.Exit(1)
 
 
 def _say_end(status: StudyStatus, place: str, *, as_json: bool) -> None:

@@ -206,6 +206,7 @@ class Catalog:
         return " ".join(str(_stamp(path)) for path in watched)
 
 
+@lru_cache(maxsize=4)
 def worst_run(study: StudyResults) -> str:
     """Return the run of the largest bad debt (ties: the first); any where none is recorded."""
     runs = study.frame("run_id", WORST)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ipaddress
 import logging
 import socket
+from importlib import import_module
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from werkzeug.serving import make_server
@@ -72,6 +74,8 @@ def serve(
             f"Listening at {host}: every machine that reaches this one can read these results; "
             "there is no password."
         )
+    # Intervals need it, and most of a second to load: while the browser draws the frame.
+    Thread(target=import_module, args=("scipy.stats",), daemon=True).start()
     try:
         server.serve_forever()
     finally:

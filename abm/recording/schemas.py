@@ -111,6 +111,8 @@ SCHEMAS: dict[str, TableSchema] = {
         ),
         ("moving_cost_usd", "float", "USD", "gas and fees that owners paid to move collateral"),
         ("withdrawn_usd", "float", "USD", "value of withdrawals when they started"),
+        ("stolen_usd", "float", "USD", "released or minted by theft, at the price of then"),
+        ("backing_end", "float", "", "share that is backed of the wrapped token that is least so"),
         ("events", "int", "events", "entries of the log"),
     ),
     "steps": table(
@@ -245,6 +247,7 @@ SCHEMAS: dict[str, TableSchema] = {
         ("last_factor", "float", "", "price factor of the last sale"),
         ("proceeds_usd", "float", "USD", "paid by liquidators"),
         ("published_value_usd", "float", "USD", "of what was sold, at the published price"),
+        ("backed_value_usd", "float", "USD", "the part of it that stands for something"),
     ),
     **MARKET_TABLES,
     "waterfall": table(

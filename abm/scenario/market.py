@@ -174,10 +174,24 @@ class ExchangeRules(Table):
         FractionBelowOne, Field(description="Fraction of the underlying's price, per contract")
     ] = 0.0003
     depth_levels: Annotated[Count, Field(description="Levels of a market maker's ladder")] = 3
+    self_trade: Annotated[
+        Literal["cancel_resting", "cancel_incoming", "cancel_both"],
+        Field(
+            description="What goes where an account's order would trade with its own: the older, "
+            "the newer with all that is left of it, or both"
+        ),
+    ] = "cancel_resting"
     opening_utilisation: Annotated[
         FractionBelowOne,
         Field(description="Mean share of their initial margin that sellers use at the start"),
     ] = 0.6
+    lends_cash: Annotated[
+        bool,
+        Field(
+            description="Who takes money out gets dollars beyond its own, too, as far as initial "
+            "margin and the venue's vault go"
+        ),
+    ] = False
 
     @model_validator(mode="after")
     def _tick_is_whole(self) -> ExchangeRules:

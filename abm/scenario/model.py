@@ -12,6 +12,7 @@ from abm.scenario.clock import Clock
 from abm.scenario.collateral import Collateral, GasTreasury, Liquidation
 from abm.scenario.contagion import Contagion
 from abm.scenario.fields import Name, Table
+from abm.scenario.history import HistoricRange
 from abm.scenario.market import ExchangeRules, Market, StressGrid
 from abm.scenario.network import OWN_WORTHS, Chain, Channel, Protocol, Token
 from abm.scenario.prices import ClusteredPrice, ReplayPrice
@@ -52,6 +53,10 @@ class Scenario(Table):
     liquidators: Liquidators
     shocks: Annotated[dict[Name, Shock], Field(default_factory=dict)]
     counterfactual: Counterfactual = Counterfactual()
+    history: Annotated[
+        dict[Name, HistoricRange],
+        Field(default_factory=dict, description="What is reported of the event, by measure"),
+    ]
 
     @property
     def cash_token(self) -> str:

@@ -42,6 +42,8 @@ def _own_problems(scenario: Scenario, key: str, shock: Shock) -> Iterator[Proble
     if isinstance(shock, BridgeExploit | VerifierCompromise):
         known = list(scenario.protocols)
         yield from _names(f"{key}.protocol", (shock.protocol,), known, "protocols")
+        if isinstance(shock, VerifierCompromise) and shock.posted_by is not None:
+            yield from _poster_problems(scenario, f"{key}.posted_by", shock.posted_by)
     elif isinstance(shock, JurisdictionFreeze):
         found = [chain.jurisdiction for chain in scenario.chains.values()]
         known = list(dict.fromkeys(name for name in found if name is not None))
@@ -65,6 +67,15 @@ def _own_problems(scenario: Scenario, key: str, shock: Shock) -> Iterator[Proble
             yield from (Problem(f"{key}.{who}", str(number), rule) for number in wrong)
     elif isinstance(shock, ParameterChange):
         yield from _parameter_problems(scenario, key, shock)
+
+
+def _poster_problems(scenario: Scenario, key: str, kind: str) -> Iterator[Problem]:
+    """Check that thieves' accounts are there, and where what they post arrives."""
+    if kind not in scenario.traders:
+        yield unknown(key, kind, scenario.traders, "traders")
+    elif list(scenario.traders[kind].home_chains) != [scenario.venue.chain]:
+        rule = f"traders.{kind}.home_chains must be {{ {scenario.venue.chain} = 1 }}, for they post"
+        yield Problem(key, kind, f"{rule} what is minted on the venue's chain")
 
 
 def _names(key: str, found: Iterable[str], known: list[str], what: str) -> Iterator[Problem]:

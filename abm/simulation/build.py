@@ -27,7 +27,7 @@ from abm.simulation.revaluation import mark, revalue
 from abm.simulation.snapshots import record_accounts, record_step
 from abm.simulation.withdrawals import Withdrawals, draw_withdrawals
 from abm.simulation.world import World
-from abm.venue import AuctionHouse, Beliefs, Exchange, LiquidationDesk
+from abm.venue import AuctionHouse, Beliefs, Exchange, LiquidationDesk, SelfTrade
 
 if TYPE_CHECKING:
     from abm.scenario.model import Scenario
@@ -79,6 +79,7 @@ def build_world(scenario: Scenario) -> World:
         levels=venue.depth_levels,
         tick_usd=venue.tick_usd,
         taker_fee=venue.taker_fee,
+        self_trade=SelfTrade(venue.self_trade),
     )
     surroundings = Surroundings(
         scenario, tokens, ledger, holders, cash, transport, graph, board, home_chains, len(traders)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 LATE_MULTIPLE = 2.0
 """A message is late when it took more than this many times what its medians make."""
 
+THEFTS = ("stolen", "minted_unbacked", "spent_twice")
+
 
 def record_end(world: World) -> None:
     """Add every table that a run has at its end."""
@@ -149,6 +151,7 @@ def _record_auctions(world: World) -> None:
             auction.last_factor,
             dollars(auction.proceeds),
             auction.published_value_usd,
+            auction.backed_value_usd,
         )
 
 
@@ -177,6 +180,8 @@ def _efficiency(world: World) -> tuple[float | None, ...]:
         world.band.debtrank_usd if world.band is not None else None,
         fsum(move.gas_usd + move.fee_usd for move in moves),
         fsum(move.value_usd for move in moves if move.kind == "withdrawal"),
+        fsum(event.value_usd for event in world.log.events if event.kind in THEFTS),
+        float(world.place.bridge.backing().min(initial=1.0)),
     )
 
 

@@ -54,8 +54,8 @@ def relay(model: OptionsMarket) -> None:
     places = _places(model.world, "relay-order", len(model.relayers))
     active = [
         (place, relayer)
-        for place, relayer in zip(places, model.relayers, strict=True)
-        if model.relay.has_work(relayer.slot)
+        for slot, (place, relayer) in enumerate(zip(places, model.relayers, strict=True))
+        if model.relay.has_work(slot)
     ]
     active.sort(key=lambda item: item[0])
     for _, relayer in active:

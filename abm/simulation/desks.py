@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from math import log
+from math import (
+    fsum,  # exact: `sum` of floats rounds otherwise from Python 3.12 on
+    log,
+)
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +14,7 @@ from abm.agents import MakerView, Offer, Pending, TraderView
 from abm.margin import unit_initial
 from abm.simulation.world import Ladder, Quoted, Refill
 from abm.units import MICRO
+from abm.venue.orders import ANY_BID
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,8 +80,26 @@ class OrderDesk:
         return self._unit_margin
 
     def queue_order(self, order: Order) -> None:
-        """Queue an order."""
-        self._world.intents.trading.append(order)
+        """Queue an order.
+
+        Raises
+        ------
+        ValueError
+            If no trader of this run could mean it.
+        """
+        world = self._world
+        if not (
+            0 <= order.account < len(world.traders)
+            and 0 <= order.instrument < len(world.instruments)
+            and order.lots >= 1
+            and order.limit_ticks >= ANY_BID
+        ):
+            raise ValueError(
+                f"{order} was queued; it must be of a trader, account 0 to "
+                f"{len(world.traders) - 1}, and of a series, instrument 0 to "
+                f"{len(world.instruments) - 1}, with at least 1 contract"
+            )
+        world.intents.trading.append(order)
 
 
 class QuoteDesk:
@@ -240,7 +262,7 @@ class AuctionDesk:
         ):
             return []
         published = world.place.counted_unit_usd(world.board[chain].price_usd)
-        resale = world.unit_usd(world.price_usd) * (1.0 - world.scenario.liquidators.resale_cost)
+        resale = self._resale_unit_usd()
         return [
             Offer(
                 auction.id,
@@ -250,6 +272,21 @@ class AuctionDesk:
             )
             for auction in world.auctions.open_on(chain)
         ]
+
+    def _resale_unit_usd(self) -> NDArray[np.float64]:
+        """Return what selling one base unit of each token elsewhere would bring now."""
+        world = self._world
+        return world.unit_usd(world.price_usd) * (1.0 - world.scenario.liquidators.resale_cost)
+
+    def wealth_usd(self, liquidator: int) -> float:
+        """Return a liquidator's cash, and what selling all else that it holds would bring now."""
+        world = self._world
+        wallet = world.holders.liquidator + liquidator
+        return self.cash_usd(liquidator) + fsum(
+            world.ledger.balance(wallet, token) * unit_usd
+            for token, unit_usd in enumerate(self._resale_unit_usd().tolist())
+            if token != world.cash.token
+        )
 
     def cash_usd(self, liquidator: int) -> float:
         """Return a liquidator's dollars on its chain."""
@@ -261,5 +298,23 @@ class AuctionDesk:
         return self._world.transport.gas_usd(self._world.liquidators.chains[liquidator])
 
     def queue_bid(self, bid: Bid) -> None:
-        """Queue a bid."""
-        self._world.intents.bids.append(bid)
+        """Queue a bid.
+
+        Raises
+        ------
+        ValueError
+            If it is not for an auction on the liquidator's own chain.
+        """
+        world = self._world
+        chain = world.liquidators.chains[bid.liquidator]
+        known = range(len(world.auctions.auctions))
+        if not (
+            bid.units >= 1
+            and bid.auction in known
+            and world.auctions.auctions[bid.auction].seized.chain == chain
+        ):
+            raise ValueError(
+                f"{bid} was queued; it must be for at least 1 unit of an auction on the "
+                f"liquidator's chain, {chain}"
+            )
+        world.intents.bids.append(bid)

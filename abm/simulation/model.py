@@ -6,17 +6,18 @@ from typing import TYPE_CHECKING
 
 import mesa
 
-from abm.agents import Liquidator, MarketMaker, Oracle, Relayer, Trader
 from abm.simulation.build import build_world
 from abm.simulation.desks import AuctionDesk, OrderDesk, QuoteDesk, RelayDesk
 from abm.simulation.feeds import FeedDesk
 from abm.simulation.population import trader_rule
+from abm.simulation.roles import cast
 from abm.simulation.step import advance
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from abm.scenario.model import Scenario
+    from abm.simulation.roles import MakeAgent
 
 
 class OptionsMarket(mesa.Model):
@@ -26,6 +27,8 @@ class OptionsMarket(mesa.Model):
     ----------
     scenario : Scenario
         What to run; its seed feeds every stream.
+    agents : mapping of str to callable, optional
+        As `abm.simulation.run.simulate` has it.
 
     Attributes
     ----------
@@ -35,7 +38,8 @@ class OptionsMarket(mesa.Model):
         Traders by account, oracles by chain, relayers, and the others that may act at any step.
     """
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(self, scenario: Scenario, agents: Mapping[str, MakeAgent] | None = None) -> None:
+        make = cast(agents or {})
         world = build_world(scenario)
         seed = world.streams.integer("mesa")
         super().__init__(rng=seed)
@@ -46,24 +50,24 @@ class OptionsMarket(mesa.Model):
         self.quotes = QuoteDesk(world)
         self.relay = RelayDesk(world)
         self.feeds = FeedDesk(world)
-        bids = AuctionDesk(world)
+        self.bids = AuctionDesk(world)
         self.traders = [
-            Trader(self, slot, trader_rule(scenario, world.traders, slot), self.orders)
+            make["trader"](self, slot, trader_rule(scenario, world.traders, slot), self.orders)
             for slot in range(len(world.traders))
         ]
         self.oracles = [
-            Oracle(self, chain, scenario.oracles, self.feeds) for chain in self.feeds.chains
+            make["oracle"](self, chain, scenario.oracles, self.feeds) for chain in self.feeds.chains
         ]
         makers = [
-            MarketMaker(self, slot, scenario.market_makers, self.quotes)
+            make["market_maker"](self, slot, scenario.market_makers, self.quotes)
             for slot in range(scenario.market_makers.count)
         ]
         self.relayers = [
-            Relayer(self, slot, scenario.relayers, self.relay)
+            make["relayer"](self, slot, scenario.relayers, self.relay)
             for slot in range(scenario.relayers.count)
         ]
         liquidators = [
-            Liquidator(self, slot, scenario.liquidators, bids)
+            make["liquidator"](self, slot, scenario.liquidators, self.bids)
             for slot in range(scenario.liquidators.count)
         ]
         self.standing_agents: list[mesa.Agent] = [*makers, *liquidators]

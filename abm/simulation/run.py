@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from abm.errors import InvariantError, LedgerError
@@ -10,8 +11,12 @@ from abm.simulation.closing import record_end
 from abm.simulation.model import OptionsMarket
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from abm.recording.recorder import Recorder
     from abm.scenario.model import Scenario
+    from abm.simulation.roles import MakeAgent
+    from abm.simulation.world import World
 
 Progress = Callable[[int], None]
 
@@ -30,7 +35,23 @@ class BrokenRunError(InvariantError):
         self.recorder = recorder
 
 
-def simulate(scenario: Scenario, progress: Progress | None = None) -> Recorder:
+@contextmanager
+def broken_runs_told(world: World) -> Iterator[None]:
+    """Give an invariant that breaks inside what the world has recorded until then."""
+    try:
+        yield
+    except InvariantError as error:
+        raise BrokenRunError(error, world.recorder) from error
+    except LedgerError as error:
+        # What a ledger must refuse, no phase may ask for.
+        raise BrokenRunError(InvariantError(world.now, [str(error)]), world.recorder) from error
+
+
+def simulate(
+    scenario: Scenario,
+    progress: Progress | None = None,
+    agents: Mapping[str, MakeAgent] | None = None,
+) -> Recorder:
     """Run a scenario and return the rows of its tables.
 
     Parameters
@@ -39,6 +60,15 @@ def simulate(scenario: Scenario, progress: Progress | None = None) -> Recorder:
         What to run. The same scenario and versions give the same rows, in any process.
     progress : callable, optional
         Called with the simulated second after every step.
+    agents : mapping of str to callable, optional
+        Who plays a role instead of the agents of this package, by its name: ``trader``,
+        ``market_maker``, ``relayer``, ``oracle`` or ``liquidator``. A subclass of ``mesa.Agent``,
+        or a function that returns one, called as the class in ``abm.agents`` is: with the model,
+        a slot (an oracle's chain), the scenario's parameters of the role, and a desk that shows
+        what it may see and takes what it asks for. It is stepped where it has something to do: a
+        trader when it arrives, a maker whose ladder is old, has traded or stands at an old price,
+        a relayer with messages, a liquidator with auctions on its chain, an oracle always.
+        Whatever of it is random must come from ``model.random`` or the draws of its desk.
 
     Returns
     -------
@@ -46,22 +76,41 @@ def simulate(scenario: Scenario, progress: Progress | None = None) -> Recorder:
 
     Raises
     ------
+    ScenarioError
+        If a role is unknown or cannot be played by what is given for it.
     BrokenRunError
         If an invariant broke: a defect of this package, not of the scenario.
+
+    Examples
+    --------
+    Liquidators who wait until a unit costs less than half of what it brings: the dearest sale, as a
+    share of the published price.
+
+    >>> from abm import load_scenario, simulate
+    >>> from abm.agents import Liquidator
+    >>> from abm.venue import Bid
+    >>> class Vulture(Liquidator):
+    ...     def step(self):
+    ...         for offer in self.desk.offers(self.slot):
+    ...             units = min(offer.units, int(self.desk.cash_usd(self.slot) / offer.worth_usd))
+    ...             if offer.ask_usd < 0.5 * offer.worth_usd and units:
+    ...                 self.desk.queue_bid(Bid(self.slot, offer.auction, units))
+    >>> scenario = load_scenario("tests/scenario/small_crash.toml")
+    >>> for agents in ({}, {"liquidator": Vulture}):
+    ...     factors = simulate(scenario, agents=agents).column("auctions", "last_factor")
+    ...     print(f"{max(factor for factor in factors if factor is not None):.2f}")
+    0.98
+    0.49
     """
-    model = OptionsMarket(scenario)
+    model = OptionsMarket(scenario, agents)
     world = model.world
     try:
-        for _ in range(scenario.clock.step_count):
-            model.step()
-            if progress is not None:
-                progress(world.now)
-        record_end(world)
-    except InvariantError as error:
-        raise BrokenRunError(error, world.recorder) from error
-    except LedgerError as error:
-        # What a ledger must refuse, no phase may ask for.
-        raise BrokenRunError(InvariantError(world.now, [str(error)]), world.recorder) from error
+        with broken_runs_told(world):
+            for _ in range(scenario.clock.step_count):
+                model.step()
+                if progress is not None:
+                    progress(world.now)
+            record_end(world)
     finally:
         model.release()
     return world.recorder

@@ -37,16 +37,22 @@ def settle_intents(world: World) -> None:
 
 
 def _settle_order(world: World, order: Order) -> None:
-    """Match an order if the account keeps its initial margin after the whole of it."""
+    """Match an order if the account keeps its initial margin after the whole of it.
+
+    It is taken to trade at its limit; a market order, which has none, as the book would fill it.
+    """
     account, instrument = order.account, order.instrument
     if not world.marks.alive[instrument] or world.desk.is_open(account):
         return
-    signed = order.side * order.lots
+    lots, ticks = order.lots, order.limit_ticks
+    if order.is_market:
+        lots, ticks = world.exchange.prospect(order)
+    signed = order.side * lots
     # As it is now: a second order of the same step is checked against what the first one left.
     row = world.positions.row(account).copy()
     row[instrument] += signed
     required = world.margin.initial(row)
-    premium = order.limit_ticks * world.exchange.tick_usd
+    premium = ticks * world.exchange.tick_usd
     equity = float(world.beliefs.equity[account]) + signed * (
         float(world.marks.value[instrument]) - premium
     )
@@ -95,7 +101,15 @@ def settle_bids(world: World) -> None:
         ledger.transfer(wallet, holders.outside, cash, gas)
         ledger.transfer(wallet, holders.auction[chain], cash, paid)
         ledger.transfer(holders.auction[chain], wallet, auction.token, units)
-        world.desk.sell(auction, units, paid, world.now, published_usd=units * published)
+        backing = world.place.bridge.backing() / world.place.counted_backing()
+        world.desk.sell(
+            auction,
+            units,
+            paid,
+            world.now,
+            published_usd=units * published,
+            backed_usd=units * published * float(backing[auction.token]),
+        )
         due = world.now + seconds(world.scenario.liquidators.resale_seconds / 3_600)
         resale = Resale(due, world.next_number(), bid.liquidator, auction.token, units)
         heapq.heappush(world.resales, resale)

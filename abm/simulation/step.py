@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 
 def advance(model: OptionsMarket) -> None:
     """Take a run one step further."""
+    begin_step(model)
+    end_step(model)
+
+
+def begin_step(model: OptionsMarket) -> None:
+    """Bring the world to where agents decide: what they see stays until all have."""
     world = model.world
     world.step += 1
     apply_shocks(world)  # 1; 2, the paths of price, volatility and gas, is read by step number
@@ -31,6 +37,11 @@ def advance(model: OptionsMarket) -> None:
     model.feeds.deliver()
     expire_series(world)
     mark(world)
+
+
+def end_step(model: OptionsMarket) -> None:
+    """Let agents decide, and the world answer."""
+    world = model.world
     decide(model)  # 5
     request_withdrawals(world)
     settle_intents(world)  # 6

@@ -1,4 +1,4 @@
-"""Owners take money out: now and then, and all at once when the fund looks weak."""
+"""Owners take money out: now and then, and all at once when the fund or a token looks weak."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class WithdrawalPlans:
     share : ndarray, shape (planned,)
         Of what is free then.
     runs_below : ndarray, shape (traders,)
-        A trader takes all it can once the fund is below this share of what it was; 0 for one who
-        never runs.
+        A trader takes all it can once the fund is below this share of what it was, or a wrapped
+        token's backing below this share of its face; 0 for one who never runs.
     """
 
     second: NDArray[np.int64]
@@ -70,6 +70,7 @@ class WithdrawalRequest:
     account: int
     share: float
     cause: int
+    cash_only: bool = False
 
 
 class Withdrawals:
@@ -102,6 +103,10 @@ class Withdrawals:
         """Let nothing out before a second."""
         self.frozen_until = max(self.frozen_until, until)
 
+    def ask(self, account: int, cause: int, *, cash_only: bool = False) -> None:
+        """Queue that an account wants all that is free, or of it dollars alone."""
+        self.waiting.append(WithdrawalRequest(account, 1.0, cause, cash_only))
+
     def ask_as_planned(self, now: int) -> None:
         """Queue what is planned until now."""
         until = int(np.searchsorted(self._plans.second, now, side="right"))
@@ -110,12 +115,12 @@ class Withdrawals:
             self.waiting.append(WithdrawalRequest(account, share, ROOT))
         self._planned = until
 
-    def lose_confidence(self, fund_share: float) -> list[int]:
-        """Return the traders whose own threshold the fund has just fallen below."""
-        if fund_share >= self._lowest_share:
+    def lose_confidence(self, share: float) -> list[int]:
+        """Return the traders whose own threshold the fund or a backing has just fallen below."""
+        if share >= self._lowest_share:
             return []
-        self._lowest_share = fund_share
-        running = np.flatnonzero((self._plans.runs_below > fund_share) & ~self.has_run)
+        self._lowest_share = share
+        running = np.flatnonzero((self._plans.runs_below > share) & ~self.has_run)
         self.has_run[running] = True
         return running.tolist()
 
@@ -123,17 +128,23 @@ class Withdrawals:
 def request_withdrawals(world: World) -> None:
     """Queue what is planned for this step, and whoever has lost confidence since the last."""
     world.withdrawals.ask_as_planned(world.now)
-    at_start = world.scenario.waterfall.insurance_fund_usd
-    if at_start == 0 or not world.scenario.contagion.withdrawal_run:
+    if not world.scenario.contagion.withdrawal_run:
         return
-    running = world.withdrawals.lose_confidence(dollars(world.waterfall.fund()) / at_start)
+    at_start = world.scenario.waterfall.insurance_fund_usd
+    fund = dollars(world.waterfall.fund()) / at_start if at_start else 1.0
+    backing = float(world.place.bridge.backing().min(initial=1.0))
+    running = world.withdrawals.lose_confidence(min(fund, backing))
     if not running:
         return
-    losses = (event.id for event in reversed(world.log.events) if event.kind == "bad_debt")
-    reason = next(losses, ROOT)
+    reason = _reason(world, "bad_debt" if fund <= backing else "stolen", "minted_unbacked")
     for account in running:
-        cause = world.log.add(world.now, "run", reason, account=account)
-        world.withdrawals.waiting.append(WithdrawalRequest(account, 1.0, cause))
+        world.withdrawals.ask(account, world.log.add(world.now, "run", reason, account=account))
+
+
+def _reason(world: World, *kinds: str) -> int:
+    """Return the last event of some kinds, which made owners lose confidence."""
+    found = (event.id for event in reversed(world.log.events) if event.kind in kinds)
+    return next(found, ROOT)
 
 
 def settle_withdrawals(world: World) -> None:
@@ -170,10 +181,12 @@ def _let_out(world: World, request: WithdrawalRequest) -> None:
     haircuts = np.array([rule.haircut for rule in place.tokens.rules])
     counted = place.counted_unit_usd(world.marks.price_usd) * (1.0 - haircuts)
     in_vault = world.ledger.balance(world.holders.venue_vault, world.cash.token)
+    lent = world.scenario.venue.lends_cash
+    units = world.architecture.claims.units[account].tolist()
     withdrawal = choose_withdrawal(
         request.share * free_usd,
-        min(int(world.cash.balances[account]), in_vault),
-        world.architecture.claims.units[account].tolist(),
+        in_vault if lent else min(int(world.cash.balances[account]), in_vault),
+        [0] * len(units) if request.cash_only else units,
         counted.tolist(),
     )
     if not withdrawal.micro_dollars and not any(withdrawal.units):

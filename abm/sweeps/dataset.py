@@ -21,13 +21,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
-import pyarrow.parquet as pq
 
 from abm.errors import ResultsError
 from abm.scenario import parse_scenario
 from abm.sweeps.batches import FAILURES, RUNS, STUDY, Job, Record
 from abm.sweeps.plan import Plan, plan_study
-from abm.sweeps.store import LocalStore, Store, open_store
+from abm.sweeps.store import LocalStore, Store, open_parquet, open_store
 from abm.sweeps.study import Study
 
 if TYPE_CHECKING:
@@ -295,8 +294,9 @@ def _dropped(line: bytes) -> str | None:
 def _gathered_ids(store: Store, gathered: Note, table: str) -> RunIds:
     if f"{table}.parquet" not in gathered["files"]:
         return np.array([], dtype=np.uint64)
-    with store.input(f"{table}.parquet") as file:
-        return as_numbers(pq.read_table(file, columns=["run_id"])["run_id"].to_pylist())
+    with open_parquet(store, f"{table}.parquet") as file:
+        ids = file.read(columns=["run_id"], use_threads=False)["run_id"]
+        return as_numbers(ids.to_pylist())
 
 
 def study_status(place: str | Path) -> StudyStatus:

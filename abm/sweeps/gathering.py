@@ -37,6 +37,7 @@ from abm.sweeps.dataset import (
     job_of,
     note_dropped,
 )
+from abm.sweeps.store import open_parquet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -178,11 +179,11 @@ class _Source:
     def _load(self, number: int) -> tuple[Table, dict[int, tuple[int, int]]]:
         if number not in self.loaded:
             piece = self.pieces[number]
-            with piece.store.input(piece.name) as file:
+            with open_parquet(piece.store, piece.name) as file:
                 table = (
-                    pq.read_table(file)
+                    file.read(use_threads=False)
                     if piece.row_group is None
-                    else pq.ParquetFile(file).read_row_group(piece.row_group)
+                    else file.read_row_group(piece.row_group, use_threads=False)
                 )
             self.loaded[number] = table, _spans(table)
             if len(self.loaded) > PIECES_HELD:
@@ -192,10 +193,9 @@ class _Source:
 
 
 def _gathered_groups(store: Store, name: str) -> Iterator[tuple[int, RunIds]]:
-    with store.input(name) as opened:
-        file = pq.ParquetFile(opened)
+    with open_parquet(store, name) as file:
         for group in range(file.num_row_groups):
-            table = file.read_row_group(group, columns=["run_id"])
+            table = file.read_row_group(group, columns=["run_id"], use_threads=False)
             yield group, np.array(list(_spans(table)), dtype=np.uint64)
 
 

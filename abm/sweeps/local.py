@@ -10,7 +10,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from abm.sweeps.batches import Batch, Record, note_deaths, run_batch
 
@@ -35,9 +35,6 @@ class LocalWorkers:
     workers : int
         Processes; 1 runs in this process.
     """
-
-    lost_workers: ClassVar[bool] = False
-    """Whether a worker of this process was ever killed."""
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
@@ -89,7 +86,6 @@ class LocalWorkers:
                     yield record
         except BrokenProcessPool:
             broken = True
-            type(self).lost_workers = True
             # The batch at hand was taken, but may not have been submitted.
             suspects += dict.fromkeys([*under_way.values(), *([batch] if batch else [])])
         finally:

@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow.parquet as pq
 from scipy import stats
 
 from abm.sweeps.batches import RUNS
 from abm.sweeps.dataset import as_numbers
+from abm.sweeps.store import open_parquet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -109,7 +109,7 @@ def _gathered_outcomes(
 ) -> tuple[RunIds, NDArray[np.float64]]:
     if not held.gathered.size:
         return held.gathered, np.array([])
-    with store.input(f"{RUNS}.parquet") as file:
-        table = pq.read_table(file, columns=["run_id", rule.outcome])
+    with open_parquet(store, f"{RUNS}.parquet") as file:
+        table = file.read(columns=["run_id", rule.outcome], use_threads=False)
     outcomes = table[rule.outcome].cast("float64").to_numpy(zero_copy_only=False)
     return as_numbers(table["run_id"].to_pylist()), outcomes

@@ -50,7 +50,8 @@ class Auction:
     """One token of one seizure on sale.
 
     Amounts are base units; ``proceeds`` are micro-dollars; ``published_value_usd`` is what was sold
-    at the prices published on the chain.
+    at the prices published on the chain, ``backed_value_usd`` the part of it that stands for
+    something.
     """
 
     id: int
@@ -64,6 +65,7 @@ class Auction:
     ended_second: int | None = None
     last_factor: float | None = None
     published_value_usd: float = 0.0
+    backed_value_usd: float = 0.0
 
 
 class AuctionHouse:

@@ -195,11 +195,19 @@ class LiquidationDesk:
         self._architecture.send_home(seized, micro_dollars, cause=liquidation.cause, now=now)
 
     def sell(
-        self, auction: Auction, units: int, micro_dollars: int, now: int, *, published_usd: float
+        self,
+        auction: Auction,
+        units: int,
+        micro_dollars: int,
+        now: int,
+        *,
+        published_usd: float,
+        backed_usd: float,
     ) -> None:
-        """Note that part of an auction was sold, and what it was worth as published."""
+        """Note that part of an auction was sold, what it was worth as published and as backed."""
         self.auctions.take(auction, units, micro_dollars, now)
         auction.published_value_usd += published_usd
+        auction.backed_value_usd += backed_usd
         self.under_way[auction.seized.account, auction.token] -= units
         self.under_way[auction.seized.account, self._cash.token] += micro_dollars
 

@@ -204,6 +204,31 @@ class Exchange:
             traded, left = traded + lots, left - lots
         return traded, left
 
+    def prospect(self, order: Order) -> tuple[int, int]:
+        """Return the contracts an order would trade now, and the worst premium of them in ticks.
+
+        Whatever the rule of self-trades, the account's own orders and quotes do not count. The
+        premium is 0 where nothing would trade.
+        """
+        side, sign = order.side.opposite, int(order.side)
+        quoted = self.quotes.lots[side][order.instrument]
+        offers = [
+            (price, int(quoted[maker, level]))
+            for price, _, maker, level in self.quotes.ranked(side, order.instrument)
+            if self._makers[maker] != order.account
+        ]
+        offers += [
+            (sign * resting.order.limit_ticks, resting.lots_left)
+            for resting in self.books[order.instrument].resting(side)
+            if resting.order.account != order.account
+        ]
+        traded, worst = 0, 0
+        for price, lots in sorted(offers):
+            if traded == order.lots or price > sign * order.limit_ticks:
+                break
+            traded, worst = min(traded + lots, order.lots), sign * price
+        return traded, worst
+
     def _rival(self, instrument: int, quote: tuple[int, int, int]) -> Rival:
         maker, _, ticks = quote
         return Rival(ticks, int(self.quotes.sequence[instrument, maker]))

@@ -45,8 +45,8 @@ class SelfTrade(StrEnum):
     CANCEL_BOTH = "cancel_both"
 
 
-ANY_BID, ANY_ASK = 1, 2**62
-"""Limits in ticks of a market order that sells, and of one that buys."""
+ANY_BID, ANY_ASK = 0, 2**62
+"""Limits in ticks of a market order that sells, and of one that buys: no premium is beyond them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Order:
     lots : int
         Contracts, above 0.
     limit_ticks : int
-        Worst acceptable premium, in ticks, at least 1.
+        Worst acceptable premium, in ticks, at least 1; `ANY_BID` or `ANY_ASK` where any will do.
     lifetime : Lifetime
     """
 
@@ -73,6 +73,11 @@ class Order:
     lots: int
     limit_ticks: int
     lifetime: Lifetime = Lifetime.IMMEDIATE
+
+    @property
+    def is_market(self) -> bool:
+        """Whether it trades at whatever premiums there are."""
+        return self.limit_ticks == (ANY_ASK if self.side is Side.BUY else ANY_BID)
 
 
 def market_order(account: int, instrument: int, side: Side, lots: int) -> Order:

@@ -40,6 +40,8 @@ AUCTION = {
     "units_sold": 0,
     "opened_second": 0,
     "ended_second": 0,
+    "published_value_usd": 0.0,
+    "backed_value_usd": 0.0,
 }
 
 
@@ -71,8 +73,16 @@ def made(
                 "event": list(seizures),
                 "kind": ["seizure"] * len(seizures),
                 "cause": list(seizures.values()),
+                "second": [0] * len(seizures),
+                "place": [None] * len(seizures),
             },
-            schema={"event": pl.Int64, "kind": pl.String, "cause": pl.Int64},
+            schema={
+                "event": pl.Int64,
+                "kind": pl.String,
+                "cause": pl.Int64,
+                "second": pl.Int64,
+                "place": pl.String,
+            },
         ),
     }
     return results

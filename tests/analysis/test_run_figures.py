@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import plotly.graph_objects as go
 import polars as pl
 import pytest
 from PIL import Image
 
 from abm.analysis.animation import write_film
 from abm.analysis.figures import FIGURES
-from abm.analysis.figures.cause_tree import cause_tree, losses, walk
+from abm.analysis.figures.base import words
+from abm.analysis.figures.cause_tree import all_causes, cause_tree, losses, told
 from abm.analysis.figures.contagion_map import contagion_film
 from abm.analysis.figures.liquidations import liquidation_outcomes, time_to_liquidation
 from abm.analysis.figures.losses import cover_k, layer_exhaustion, losses_by_chain
@@ -107,24 +109,45 @@ def test_the_map_adds_up_to_the_tables_at_every_sample(crash: RunResults) -> Non
 
 
 def test_the_film_has_a_frame_and_a_step_of_the_slider_for_each_moment(crash: RunResults) -> None:
-    plot = contagion_film(crash).plot
+    film = contagion_film(crash)
+    plot = film.plot
     (slider,) = plot.layout.sliders
-    assert [step.args[0][0] for step in slider.steps] == [frame.name for frame in plot.frames]
-    assert len({len(frame.data) for frame in plot.frames} | {len(plot.data)}) == 1
+    assert [step.args[0][0] for step in slider.steps] == [frame["name"] for frame in film.frames]
+    assert len({len(frame["data"]) for frame in film.frames} | {len(plot.data)}) == 1
 
 
-def test_the_walk_leads_from_the_start_over_the_breach_to_the_loss(crash: RunResults) -> None:
-    worst = losses(crash).row(0, named=True)
-    steps = walk(crash, worst["liquidation"])
-    way = [step for step in steps if step.on_the_way and step.kind != "message"]
-    assert [step.kind for step in way] == ["start", "breach", "bad_debt"]
-    assert [step.depth for step in way] == [0, 1, 2]
-    assert way[-1].second == worst["second"]
-    assert any(step.kind == "message" for step in steps)
+def test_plotly_accepts_every_moment_of_the_film(crash: RunResults) -> None:
+    # They are not checked when they are made; here once, all of them.
+    film = contagion_film(crash)
+    assert len(go.Figure(film.drawing).frames) == len(film.frames) > 2
+
+
+def test_parts_of_the_picture_of_all_losses_add_up_to_the_micro_dollar(crash: RunResults) -> None:
+    (icicle,) = all_causes(crash).plot.data
+    values = dict(zip(icicle.ids, icicle.values, strict=True))
+    assert values["all"] == sum(
+        round(value * 1_000_000) for value in crash.table("liquidations")["bad_debt_usd"]
+    )
+    for name, value in values.items():
+        parts = [values[i] for i, p in zip(icicle.ids, icicle.parents, strict=True) if p == name]
+        assert not parts or sum(parts) == value
+
+
+def test_one_loss_is_drawn_with_all_that_its_tree_tells(crash: RunResults) -> None:
+    root, worst = losses(crash)[0]
+    assert worst.loss_usd == crash.table("liquidations")["bad_debt_usd"].max()
+    figure = cause_tree(crash)
+    marks = figure.plot.data[-1]
+    shown = [cause for _, cause in worst.walk()][: len(marks.text)]
+    assert [text.removeprefix("<b>").removesuffix("</b>") for text in marks.text] == [
+        told(cause) for cause in shown
+    ]
+    assert len(shown) > 2
+    assert words(root) in figure.title
 
 
 def test_a_loss_that_is_not_there_is_told(crash: RunResults) -> None:
-    assert "There is no liquidation 999999" in cause_tree(crash, 999_999).empty
+    assert "Liquidation 999999 left no loss" in cause_tree(crash, 999_999).empty
 
 
 def test_the_map_is_written_as_a_moving_picture(crash: RunResults, tmp_path: Path) -> None:

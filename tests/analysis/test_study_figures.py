@@ -14,7 +14,16 @@ from abm.analysis.figures.architectures import (
     efficiency_against_shortfall,
     side_by_side,
 )
-from abm.analysis.figures.study_runs import CAUSED, levels_of, outcomes_of
+from abm.analysis.figures.study_runs import (
+    CAUSED,
+    in_order,
+    level_order,
+    level_text,
+    levels_of,
+    narrowed,
+    outcomes_of,
+    runs_by_level,
+)
 from abm.analysis.figures.sweep import (
     converged,
     heat_map,
@@ -74,6 +83,40 @@ def test_a_heat_map_holds_the_mean_of_every_cell(study: StudyResults) -> None:
 def test_a_heat_map_over_one_factor_averages_the_other(study: StudyResults) -> None:
     heat = heat_map(study, "bad_debt_usd", HOURS).plot.data[0]
     assert [list(row) for row in heat.z] == [[10.5, 100.5]]
+
+
+def test_parts_of_a_factor_keep_their_ends_while_another_factor_is_narrowed(tmp_path: Path) -> None:
+    # Of runs with an even first factor the second one is half as often below its first edge.
+    count = 800
+    first = [place % 40 for place in range(count)]
+    second = [place * (1 + place % 2) for place in range(count)]
+    runs = pl.DataFrame({"factor a": first, "factor b": second, "bad_debt_usd": [1.0] * count})
+    runs = runs.with_columns(run_id=pl.col("factor b").cast(pl.String), point=0, replicate=0)
+    note = {"name": "by_hand", "question": "?", "runs": []}
+    (tmp_path / "study.json").write_text(json.dumps(note), encoding="utf-8")
+    runs.write_parquet(tmp_path / "runs.parquet")
+    by_level = runs_by_level(read_study(tmp_path), "bad_debt_usd")
+    a, b = (level_order(by_level, f"factor {name}")[0] for name in "ab")
+    alone = set(narrowed(by_level, {"factor b": b})["factor b"])
+    both = narrowed(by_level, {"factor a": a, "factor b": b})
+    assert 0 < len(both) < len(alone)
+    assert set(both["factor b"]) <= alone
+
+
+def test_levels_stand_in_the_order_of_their_values_with_those_of_no_value_first() -> None:
+    runs = pl.DataFrame({HOURS: [12, 2, None, 1], CLOSING: ["b", None, "a", "b"]})
+    assert level_order(runs, HOURS) == ["none", "1", "2", "12"]
+    assert level_order(runs, CLOSING) == ["none", "a", "b"]
+    many = pl.DataFrame({HOURS: [None, *(place / 2 for place in range(80))]})
+    assert level_order(many, HOURS)[:2] == ["none", f"least to {level_text(5.0)}"]
+
+
+def test_runs_come_replicate_by_replicate_however_they_were_gathered() -> None:
+    runs = pl.DataFrame(
+        {"point": [0, 0, 1, 1], "replicate": [0, 1, 0, 1], "loss": [1.0, 3.0, 2.0, 4.0]}
+    )
+    assert in_order(runs, "loss").to_list() == [1.0, 2.0, 3.0, 4.0]
+    assert in_order(runs.reverse(), "loss").to_list() == [1.0, 2.0, 3.0, 4.0]
 
 
 def test_a_heat_map_of_chosen_levels_leaves_the_others_out(study: StudyResults) -> None:

@@ -15,6 +15,7 @@ from abm.analysis.summary import summarise
 from abm.dashboard.pages import PAGES
 from abm.recording.results import read_results
 from abm.recording.study import PAIR, read_study
+from abm.units import format_usd
 
 exceptions = pytest.importorskip("selenium.common.exceptions", reason="no Selenium here")
 webdriver = pytest.importorskip("selenium.webdriver", reason="no Selenium here")
@@ -234,16 +235,14 @@ def test_a_download_holds_the_rows_that_are_shown(
 
 
 def test_the_cause_tree_walks_from_the_root_to_the_loss_that_is_picked(
-    browser: Chrome, address: str
+    browser: Chrome, address: str, results: Path
 ) -> None:
     browser.get(f"{address}/causes?at=crash")
     steps = cells(browser, "tree-steps")
-    assert steps[0][2] == "start"
-    assert [row[2] for row in steps if row[4] == "yes" and row[2] != "message"] == [
-        "start",
-        "breach",
-        "bad debt",
-    ]
+    losses = read_results(results / "crash").table("liquidations")["bad_debt_usd"].to_list()
+    assert steps[0][2] == "liquidation"
+    assert steps[0][4] == format_usd(max(losses))
+    assert {row[2] for row in steps} & {"fire sale", "closing", "late margin", "gap"}
 
 
 def test_an_empty_folder_says_what_to_do_and_is_watched(

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -46,3 +48,8 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
         port = taken.getsockname()[1]
         with pytest.raises(ResultsError, match=rf"127\.0\.0\.1:{port} cannot be listened at"):
             serve(tmp_path, port=port)
+
+
+def test_the_pages_are_there_before_the_slow_statistics_are_loaded() -> None:
+    code = "import sys, abm.dashboard.server; sys.exit('scipy.stats' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

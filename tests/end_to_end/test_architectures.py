@@ -161,3 +161,33 @@ def test_a_haircut_on_attested_claims_lowers_what_is_believed_of_them() -> None:
     before, after = fully.filter(at_start), haircut.filter(at_start)
     assert set(before["proof"].cast(pl.String).unique()) == {"attested"}
     assert (after["believed_equity_usd"] < before["believed_equity_usd"]).all()
+
+
+def test_all_channels_halted_for_the_whole_run_are_islands() -> None:
+    """Nothing passes: no word arrives, nothing is seized, and lanes' delays make no difference."""
+    channels = list(CHANNELS)
+    shock = f"{{kind='channel_halt', channels={channels}, at_hours=0, duration_hours=2.5}}"
+    halted = f"shocks={{all={shock}}}"
+    islands = tables("message_passing", halted)
+    outcome = islands["runs"].row(0, named=True)
+    assert outcome["breaches"] > 0
+    assert outcome["messages_sent"] > 0
+    assert outcome["messages_delivered"] == 0
+    assert outcome["in_transit_usd_mean"] == pytest.approx(0.0, abs=1e-6)
+    assert islands["auctions"].is_empty()
+    assert islands["liquidations"]["seized_second"].is_null().all()
+    # Flows never join two chains.
+    places = islands["flows"].select(pl.col("from_place", "to_place").cast(pl.String))
+    abroad = places.filter(
+        pl.col("from_place").is_in(list(CHAINS)),
+        pl.col("to_place").is_in(list(CHAINS)),
+        pl.col("from_place") != pl.col("to_place"),
+    )
+    assert abroad.is_empty()
+    slower = tables(
+        "message_passing",
+        halted,
+        *(f"channels.{channel}.finality_median_seconds=900" for channel in channels),
+    )
+    for name in ("trades", "accounts"):
+        assert islands[name].equals(slower[name])

@@ -329,10 +329,10 @@ def test_other_tokens_are_sold_and_go_home_with_the_dollars(office: Office) -> N
     (auction,) = office.desk.auctions.open_on("far")
     assert (auction.token, auction.units) == (ETH, 400)
     assert office.stage() is Stage.AUCTIONING
-    office.desk.sell(auction, 300, 25 * DOLLAR, 760, published_usd=300 / 10)
+    office.desk.sell(auction, 300, 25 * DOLLAR, 760, published_usd=300 / 10, backed_usd=300 / 10)
     office.step(760)
     assert office.architecture.sent_home == []
-    office.desk.sell(auction, 100, 8 * DOLLAR, 820, published_usd=100 / 10)
+    office.desk.sell(auction, 100, 8 * DOLLAR, 820, published_usd=100 / 10, backed_usd=100 / 10)
     office.step(820)
     assert office.architecture.sent_home == [(0, 53 * DOLLAR)]
     assert office.architecture.given_back == []
@@ -346,7 +346,7 @@ def test_what_an_auction_did_not_sell_is_given_back(office: Office) -> None:
     office.seized(20 * DOLLAR, 400)
     office.step(700)
     (auction,) = office.desk.auctions.open_on("far")
-    office.desk.sell(auction, 150, 12 * DOLLAR, 760, published_usd=150 / 10)
+    office.desk.sell(auction, 150, 12 * DOLLAR, 760, published_usd=150 / 10, backed_usd=150 / 10)
     office.step(700 + 900 + 7_200)
     assert office.architecture.given_back == [(0, (0, 250))]
     assert office.architecture.sent_home == [(0, 32 * DOLLAR)]
@@ -362,7 +362,7 @@ def test_the_desk_knows_what_is_under_way(office: Office) -> None:
     under_way = office.desk.under_way
     assert under_way[0].tolist() == [20 * DOLLAR, 400]
     (auction,) = office.desk.auctions.open_on("far")
-    office.desk.sell(auction, 150, 12 * DOLLAR, 760, published_usd=150 / 10)
+    office.desk.sell(auction, 150, 12 * DOLLAR, 760, published_usd=150 / 10, backed_usd=150 / 10)
     assert under_way[0].tolist() == [32 * DOLLAR, 250]
     office.step(700 + 900 + 7_200)
     assert under_way[0].tolist() == [32 * DOLLAR, 0]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from abm.venue import MassQuote, Order, Side, Trade, TradeKind
+from abm.venue import Lifetime, MassQuote, Order, Side, Trade, TradeKind, market_order
 from abm.venue.quotes import NO_ASK, NO_BID
 
 if TYPE_CHECKING:
@@ -371,3 +371,19 @@ def test_a_ladder_is_left_as_its_maker_wrote_it(floor: Floor) -> None:
     made = ladder(bids=((10, 5),))
     quote(floor, 0, made)
     assert made.bid_lots[0].tolist() == [5, 0]
+
+
+def test_a_prospect_is_what_the_order_then_trades(floor: Floor) -> None:
+    for account, lots, ticks in ((1, 2, 30), (0, 4, 20), (2, 3, 25)):
+        floor.exchange.submit(Order(account, 0, Side.SELL, lots, ticks, Lifetime.REST), 100.0)
+    floor.exchange.quote(0, ladder(asks=((40, 5),)), 100.0)
+    # A maker's orders pass by its own quote.
+    assert floor.exchange.prospect(market_order(1, 0, Side.BUY, 9)) == (9, 40)
+    assert floor.exchange.prospect(market_order(MAKER_0, 0, Side.BUY, 99)) == (9, 30)
+    # The account's own four at 20 do not count: three at 25 and one at 30 are left.
+    assert floor.exchange.prospect(market_order(0, 0, Side.BUY, 4)) == (4, 30)
+    assert floor.exchange.prospect(Order(0, 0, Side.BUY, 4, 29)) == (3, 25)
+    assert floor.exchange.prospect(Order(0, 0, Side.BUY, 4, 24)) == (0, 0)
+    assert floor.exchange.prospect(market_order(0, 0, Side.SELL, 4)) == (0, 0)
+    assert floor.exchange.submit(market_order(0, 0, Side.BUY, 4), 100.0) == 4
+    assert [fill[2:] for fill in floor.fills()] == [(3, 25), (1, 30)]

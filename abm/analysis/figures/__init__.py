@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING
 
 from abm.analysis.figures import (
     cause_tree,
+    commitments,
     contagion_map,
+    flows,
     liquidations,
     liquidity,
     losses,
     messages,
+    oracles,
 )
 from abm.analysis.figures.base import Figure, nothing
 
@@ -26,11 +29,11 @@ if TYPE_CHECKING:
 __all__ = ["BY_PAGE", "FIGURES", "REPORT", "Figure", "nothing"]
 
 BY_PAGE: dict[str, tuple[Callable[[RunResults], Figure], ...]] = {
-    "Losses": losses.FIGURES,
+    "Losses": (*losses.FIGURES, *commitments.FIGURES),
     "Contagion map": contagion_map.FIGURES,
     "Liquidations": liquidations.FIGURES,
-    "Messages": messages.FIGURES,
-    "Liquidity": liquidity.FIGURES,
+    "Messages": (*messages.FIGURES, *oracles.FIGURES),
+    "Liquidity": (*liquidity.FIGURES, *flows.FIGURES),
     "Causes": cause_tree.FIGURES,
 }
 """The figures of one run by the page that shows them."""

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import plotly.graph_objects as go
-import polars as pl
-
 from abm.analysis.estimates import mean_estimate
-from abm.analysis.figures.base import CYCLE, SMALL_HEIGHT, Figure, finish, nothing, sentence, words
+from abm.analysis.figures.base import (
+    CYCLE,
+    SMALL_HEIGHT,
+    Figure,
+    canvas,
+    finish,
+    nothing,
+    sentence,
+    words,
+)
 from abm.recording.schemas import SCHEMAS
 from abm.units import format_value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import polars as pl
 
 EFFICIENCY = "open_interest_per_locked_mean"
 SHORTFALL = "bad_debt_usd"
@@ -35,10 +43,11 @@ def efficiency_against_shortfall(runs: pl.DataFrame) -> Figure:
     )
     if why := _lacking(runs, EFFICIENCY, SHORTFALL):
         return nothing(title, caption, why, runs=len(runs))
-    plot = go.Figure()
-    for number, (name, part) in enumerate(by_architecture(runs)):
+    plot = canvas()
+    parts = by_architecture(runs, EFFICIENCY, SHORTFALL)
+    for number, (name, part) in enumerate(parts):
         colour, symbol = CYCLE[number % len(CYCLE)], SYMBOLS[number % len(SYMBOLS)]
-        rows = part.select(EFFICIENCY, SHORTFALL).drop_nulls()
+        rows = part.drop_nulls()
         marks = rows.gather_every(max(len(rows) // MOST_MARKS, 1))
         plot.add_scatter(
             x=marks[EFFICIENCY],
@@ -81,7 +90,7 @@ def by_outcome(runs: pl.DataFrame, key: str = SHORTFALL) -> Figure:
         return nothing(title, caption, why, unit=unit, runs=len(runs))
     names, means, texts = [], [], []
     above: list[float | None] = []
-    for name, part in by_architecture(runs):
+    for name, part in by_architecture(runs, key):
         values = part[key].drop_nulls()
         if values.is_empty():
             continue
@@ -90,7 +99,7 @@ def by_outcome(runs: pl.DataFrame, key: str = SHORTFALL) -> Figure:
         means.append(found.value)
         above.append(None if found.high is None else found.high - found.value)
         texts.append(format_value(found.value, unit))
-    plot = go.Figure()
+    plot = canvas()
     plot.add_bar(
         x=names,
         y=means,
@@ -105,12 +114,13 @@ def by_outcome(runs: pl.DataFrame, key: str = SHORTFALL) -> Figure:
     return finish(figure, y=unit or "mean", height=SMALL_HEIGHT, hovermode="closest")
 
 
-def by_architecture(runs: pl.DataFrame) -> list[tuple[str, pl.DataFrame]]:
-    """Return the runs of each architecture, in the order of the names."""
-    parts = runs.with_columns(pl.col("architecture").cast(pl.String)).sort("architecture")
-    return [
-        (str(name), part) for (name,), part in parts.group_by("architecture", maintain_order=True)
-    ]
+def by_architecture(runs: pl.DataFrame, *columns: str) -> list[tuple[str, pl.DataFrame]]:
+    """Return some columns of the runs of each architecture, in the order of the names."""
+    # Parted, not sorted: a study may have millions of runs.
+    parts = runs.select("architecture", *columns).partition_by(
+        "architecture", include_key=False, as_dict=True
+    )
+    return sorted((str(name), part) for (name,), part in parts.items())
 
 
 def _lacking(runs: pl.DataFrame, *columns: str) -> str:

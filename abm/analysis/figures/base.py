@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
+from plotly.io import templates, to_html
 
 from abm.units import SECONDS_PER_HOUR, format_value
 
@@ -31,7 +33,6 @@ HEAT = "Cividis"
 
 LINE = {"gridcolor": "#8883", "zerolinecolor": "#8886", "linecolor": "#8886"}
 LAYOUT: dict[str, Any] = {
-    "template": "plotly_white",
     "paper_bgcolor": "rgba(0,0,0,0)",
     "plot_bgcolor": "rgba(0,0,0,0)",
     "margin": {"l": 70, "r": 70, "t": 30, "b": 50},
@@ -44,6 +45,7 @@ LAYOUT: dict[str, Any] = {
     "xaxis": LINE,
     "yaxis": LINE,
 }
+TRACES = ("bar", "heatmap", "histogram", "scatter")
 HEIGHT = 420
 SMALL_HEIGHT = 340
 """Of figures that may stand two in a row."""
@@ -73,6 +75,9 @@ class Figure:
         Runs that it stands on, counterfactuals not counted.
     empty : str
         Why nothing is drawn, or empty.
+    frames : tuple of dict
+        Of a film, its moments in the form of Plotly's frames; plain, because Plotly takes seconds
+        to check them.
     """
 
     title: str
@@ -81,6 +86,13 @@ class Figure:
     unit: str = ""
     runs: int = 1
     empty: str = ""
+    frames: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def drawing(self) -> dict[str, Any]:
+        """The drawing in the form of Plotly's JSON, with the moments of a film."""
+        plain: dict[str, Any] = self.plot.to_plotly_json()
+        return {**plain, "frames": list(self.frames)} if self.frames else plain
 
     @property
     def note(self) -> str:
@@ -95,15 +107,33 @@ class Figure:
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows."""
-        return (
-            f"<h4>{self.title}</h4><p>{self.text}</p>"
-            f"{self.plot._repr_html_() if not self.empty else ''}"
-        )
+        drawing = self.plot._repr_html_() if not (self.empty or self.frames) else ""
+        if self.frames:
+            drawing = to_html(
+                self.drawing,
+                include_plotlyjs="cdn",
+                full_html=False,
+                auto_play=False,
+                validate=False,
+            )
+        return f"<h4>{self.title}</h4><p>{self.text}</p>{drawing}"
+
+
+@cache
+def _template() -> dict[str, Any]:
+    """Return Plotly's white template for the kinds of traces that are drawn here."""
+    whole = templates["plotly_white"].to_plotly_json()
+    return {"layout": whole["layout"], "data": {kind: whole["data"][kind] for kind in TRACES}}
+
+
+def canvas(data: Any = None) -> go.Figure:  # noqa: ANN401 - a trace or some, as Plotly takes them
+    """Return a drawing in the common style; Plotly checks its own whole template for long."""
+    return go.Figure(data, layout={"template": _template()})
 
 
 def nothing(title: str, caption: str, why: str, *, unit: str = "", runs: int = 1) -> Figure:
     """Return a figure that says why there is nothing to draw."""
-    plot = go.Figure()
+    plot = canvas()
     plot.update_layout(**LAYOUT, height=160)
     plot.update_xaxes(visible=False)
     plot.update_yaxes(visible=False)

@@ -1,243 +1,213 @@
-"""The cause tree: from one loss back to its root, and all that came of it on the way."""
+"""Where losses come from: all of them by root, and what happened on the way to one.
+
+Drawn from `abm.analysis.cause_tree`, whose sums are exact.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
-import polars as pl
 
-from abm.analysis.delays import Delays
+from abm.analysis.cause_tree import WAYS, Cause
+from abm.analysis.cause_tree import cause_tree as tree_of_losses
 from abm.analysis.figures.base import (
     BLUE,
+    CYCLE,
     GREY,
     ORANGE,
+    PURPLE,
     RED,
     Figure,
+    canvas,
     finish,
     nothing,
     words,
 )
 from abm.analysis.figures.facts import (
+    horizon_of,
     lacks,
-    layers_of,
     mark_shocks,
-    rows_of,
     scenario_of,
     time_title,
     times,
 )
-from abm.units import format_duration, format_usd
+from abm.units import dollars, format_usd
 
 if TYPE_CHECKING:
     from abm.recording.results import RunResults
 
-Row = dict[str, Any]
-TITLE = "From a loss to its root"
+TITLE = "From a root to a loss"
+ALL = "All losses by root, account and way"
+TABLES = ("liquidations", "events", "messages", "auctions")
+# So many accounts of a root are drawn by themselves, the largest losses; the others as one.
+MOST_ACCOUNTS = 12
+# So many things on the way to one loss are drawn; all stand in its table.
+MOST_LINES = 40
+COLOURS = {"auction": ORANGE, "message": RED, "trades": PURPLE, "event": BLUE, "liquidation": GREY}
 
 
-@dataclass(frozen=True)
-class Step:
-    """One thing on the way from a root to a loss.
-
-    Attributes
-    ----------
-    event : int or None
-        Its number in the log; None for a message.
-    depth : int
-        Steps from the root.
-    second, end : int
-        When it began and, for what takes time, ended.
-    kind, text : str
-        What it is, and what to say of it.
-    place : str
-    on_the_way : bool
-        Whether the loss itself came of it.
-    """
-
-    event: int | None
-    depth: int
-    second: int
-    end: int
-    kind: str
-    text: str
-    place: str
-    on_the_way: bool
-
-
-def losses(results: RunResults) -> pl.DataFrame:
-    """Return the losses of a run, the largest first (ties: in the order of time)."""
-    table = rows_of(results, "waterfall")
-    total = pl.sum_horizontal(list(layers_of(table))).alias("loss_usd")
-    return table.with_columns(total).sort(
-        "loss_usd", "second", "liquidation", descending=[True, False, False]
-    )
-
-
-def walk(results: RunResults, liquidation: int) -> list[Step]:
-    """Return what led from the root of the log to a loss, and what else came of it.
-
-    The log notes the cause of every event, and a message the event that sent it; the walk goes up
-    from the loss to the root, then down to all events of the same liquidation.
-    """
-    events = {row["event"]: row for row in rows_of(results, "events").iter_rows(named=True)}
-    row = rows_of(results, "liquidations").filter(liquidation=liquidation).row(0, named=True)
-    path: list[int] = []
-    cause: int | None = row["cause"]
-    while cause is not None and cause not in path:
-        path.append(cause)
-        cause = events[cause]["cause"]
-    path.reverse()
-    depth = {event: place for place, event in enumerate(path)}
-    for number in sorted(events):
-        above = events[number]["cause"]
-        if number not in depth and above in depth and depth[above] >= len(path) - 1:
-            depth[number] = depth[above] + 1
-    loss = [number for number in depth if events[number]["kind"] == "bad_debt"]
-    on_the_way = set(path) | set(loss)
-    steps = [_event_step(events[number], depth[number], number in on_the_way) for number in depth]
-    steps += _message_steps(results, depth)
-    return sorted(steps, key=lambda step: (step.second, step.depth, step.kind))
-
-
-def _event_step(row: Row, depth: int, on_the_way: bool) -> Step:  # noqa: FBT001 - of a record
-    text = words(row["kind"])
-    if row["value_usd"]:
-        text += f", {format_usd(row['value_usd'])}"
-    place = row["place"] or ""
-    if place:
-        text += f", {words(place)}"
-    return Step(
-        row["event"], depth, row["second"], row["second"], row["kind"], text, place, on_the_way
-    )
-
-
-def _message_steps(results: RunResults, depth: dict[int, int]) -> list[Step]:
-    """Return the messages that events of the tree sent, with what held each up."""
-    table = rows_of(results, "messages")
-    table = table.filter(pl.col("cause").is_in([event for event in depth if depth[event] > 0]))
-    scenario = scenario_of(results)
-    events = rows_of(results, "events").iter_rows(named=True)
-    known = {"clock", "channels", "shocks"} <= set(scenario)
-    delays = Delays(scenario, events) if known else None
-    steps = []
-    for row in table.iter_rows(named=True):
-        end = row["end_second"]
-        held = delays.of_message(row) if delays is not None else None
-        text = f"{words(row['kind'])} over {row['channel']}: "
-        text += "under way at the end" if end is None else f"{row['fate']} after "
-        text += "" if end is None else format_duration(end - row["sent_second"])
-        if held is not None:
-            text += f", {format_duration(held.seconds)} of it in {words(held.shock)}"
-        steps.append(
-            Step(
-                None,
-                depth[row["cause"]] + 1,
-                row["sent_second"],
-                row["sent_second"] if end is None else end,
-                "message",
-                text,
-                row["channel"],
-                held is not None,
-            )
+def lacks_tree(results: RunResults) -> str:
+    """Say why losses of a run cannot be traced, or return an empty string."""
+    for table in TABLES:
+        if not results.has(table):
+            return lacks(results, table)
+    if not {"name", "clock", "channels", "shocks"} <= set(scenario_of(results)):
+        return (
+            "A study keeps no scenario of each run, and the roots of losses are its shocks. Run "
+            "the scenario of this run by itself, with “abm run”, to trace them."
         )
-    return steps
+    return "" if losses(results) else "No account left a loss in this run."
+
+
+@lru_cache(maxsize=4)
+def tree_of(results: RunResults) -> Cause:
+    """Return the tree of all losses of a run, made once however often it is drawn."""
+    return tree_of_losses(results)
+
+
+def losses(results: RunResults) -> list[tuple[str, Cause]]:
+    """Return the losses of a run with their roots, the largest first."""
+    found = [(root.label, loss) for root in tree_of(results).children for loss in root.children]
+    return sorted(found, key=lambda item: (-(item[1].loss_micro or 0), item[1].number or 0))
+
+
+def loss_of(results: RunResults, liquidation: int | None = None) -> tuple[str, Cause] | None:
+    """Return the loss of a liquidation with its root, or the largest; None if there is none."""
+    found = losses(results)
+    return next((item for item in found if liquidation in (None, item[1].number)), None)
+
+
+def all_causes(results: RunResults) -> Figure:
+    """Return all losses of a run by root, by account, and by the way in which each arose."""
+    caption = (
+        "Bad debt put down to the shock that held each liquidation up longest, or to the market "
+        "where none did; then by account, and by way: collateral sold too low, contracts closed "
+        "too dear, margin that came late, or a gap in the price. Widths are dollars and add up "
+        "exactly. It divides losses; what a shock caused is the difference from the paired run."
+    )
+    if why := lacks_tree(results):
+        return nothing(ALL, caption, why, unit="USD")
+    nodes = _nodes(tree_of(results))
+    plot = canvas(
+        go.Icicle(
+            ids=[name for name, *_ in nodes],
+            parents=[parent for _, parent, *_ in nodes],
+            labels=[label for *_, label, _, _ in nodes],
+            # Whole micro-dollars: parts of floats may add up to more than the whole.
+            values=[micro for *_, micro, _ in nodes],
+            text=[format_usd(dollars(micro)) for *_, micro, _ in nodes],
+            marker={"colors": [colour for *_, colour in nodes]},
+            branchvalues="total",
+            texttemplate="%{label}<br>%{text}",
+            hovertemplate="%{label}: %{text}, %{percentRoot:.1%} of all<extra></extra>",
+            tiling={"orientation": "v"},
+            sort=False,
+        )
+    )
+    return finish(Figure(ALL, caption, plot, "USD"), height=520, hovermode="closest")
+
+
+Node = tuple[str, str, str, int, str]
+
+
+def _nodes(tree: Cause) -> list[Node]:
+    """Return name, parent, label, micro-dollars and colour of every part, parents first."""
+    nodes: list[Node] = [("all", "", "all bad debt", tree.loss_micro or 0, GREY)]
+    for place, root in enumerate(tree.children):
+        name, colour = f"all/{place}", CYCLE[place % len(CYCLE)]
+        nodes.append((name, "all", words(root.label), root.loss_micro or 0, colour))
+        shown, rest = root.children[:MOST_ACCOUNTS], root.children[MOST_ACCOUNTS:]
+        groups = [(loss.label, [loss]) for loss in shown]
+        groups += [(f"{len(rest):,} other accounts", list(rest))] if rest else []
+        for number, (label, parts) in enumerate(groups):
+            inside = f"{name}/{number}"
+            nodes.append((inside, name, label, sum(loss.loss_micro or 0 for loss in parts), colour))
+            for way in WAYS:
+                ways = [cause for loss in parts for cause in loss.children if cause.kind == way]
+                if micro := sum(cause.loss_micro or 0 for cause in ways):
+                    nodes.append((f"{inside}/{way}", inside, words(way), micro, colour))
+    return nodes
 
 
 def cause_tree(results: RunResults, liquidation: int | None = None) -> Figure:
-    """Return the tree of one loss; of the largest if not given."""
+    """Return what happened on the way to one loss, in time; to the largest if not given."""
     caption = (
-        "What led to one loss, from the root of the log down, against time: events as marks, "
-        "messages as bars as long as they travelled. Red is the way to the loss and what a shock "
-        "held up."
+        "One loss divided by the ways in which it arose, and under each what happened on it: "
+        "auctions (orange), messages (red), closing trades (purple), events (blue), each as long "
+        "as it took."
     )
-    for table in ("events", "liquidations", "waterfall"):
-        if why := lacks(results, table):
-            why = "No account left a loss in this run." if results.has(table) else why
-            return nothing(TITLE, caption, why)
-    chosen = losses(results)["liquidation"][0] if liquidation is None else liquidation
-    if not rows_of(results, "liquidations").filter(liquidation=chosen).height:
-        return nothing(TITLE, caption, f"There is no liquidation {chosen} in this run.")
-    steps = walk(results, chosen)
-    begin = min(step.second for step in steps if step.depth)
-    # The root is the start of the run; drawn at its time it would press all else together.
-    shown = [step for step in steps if step.depth]
-    lines = [(-place, step) for place, step in enumerate(shown)]
-    plot = go.Figure()
-    _add_links(results, plot, lines)
-    _add_messages(results, plot, lines)
-    events = [(line, step) for line, step in lines if step.kind != "message"]
+    if why := lacks_tree(results):
+        return nothing(TITLE, caption, why, unit="USD")
+    found = loss_of(results, liquidation)
+    if found is None:
+        why = f"Liquidation {liquidation} left no loss in this run."
+        return nothing(TITLE, caption, why, unit="USD")
+    root, loss = found
+    every = [cause for _, cause in loss.walk()]
+    shown = every[:MOST_LINES]
+    if len(every) > len(shown):
+        caption += f" The first {len(shown)} of {len(every)} lines; the table has all."
+    begin, horizon = loss.second or 0, horizon_of(results)
+    spans = [_span(cause, begin, horizon) for cause in shown]
+    plot = canvas()
+    for line, (cause, (start, end)) in enumerate(zip(shown, spans, strict=True)):
+        if end > start:
+            plot.add_scatter(
+                x=times(results, [start, end]),
+                y=[-line, -line],
+                mode="lines",
+                line={"color": COLOURS.get(cause.kind, GREY), "width": 7},
+                hovertext=told(cause),
+                hoverinfo="text",
+            )
     plot.add_scatter(
-        x=times(results, [step.second for _, step in events]),
-        y=[line for line, _ in events],
+        x=times(results, [end for _, end in spans]),
+        y=[-line for line in range(len(shown))],
         mode="markers+text",
-        text=[step.text for _, step in events],
+        text=[f"<b>{told(each)}</b>" if each.loss_micro else told(each) for each in shown],
         textposition="middle right",
         marker={
-            "size": 14,
-            "symbol": ["diamond" if step.kind == "bad_debt" else "circle" for _, step in events],
-            "color": [RED if step.on_the_way else BLUE for _, step in events],
+            "size": 9,
+            "symbol": ["diamond" if each.kind in WAYS else "circle" for each in shown],
+            "color": [COLOURS.get(each.kind, GREY) for each in shown],
         },
-        customdata=[step.event for _, step in events],
         hovertemplate="%{text}<extra></extra>",
-        name="events",
     )
     mark_shocks(results, plot)
-    end = max(step.end for step in shown)
-    room = max((end - begin) * 1.1, 600)
-    span = times(results, [begin - room * 0.1, end + room])
-    plot.update_xaxes(range=span)
+    last = max(end for _, end in spans)
+    room = max(last - begin, 600)
+    plot.update_xaxes(range=times(results, [begin - room * 0.1, last + room]))
     plot.update_yaxes(visible=False, range=[-len(shown) - 0.2, 3.2])
-    loss = float(losses(results).filter(liquidation=chosen)["loss_usd"].sum())
-    title = f"{TITLE}: {format_usd(loss)}, liquidation {chosen}"
-    figure = Figure(title, caption, plot, "USD")
+    title = f"{TITLE}: {words(root)}, {format_usd(loss.loss_usd or 0.0)}, {loss.label}"
     return finish(
-        figure,
+        Figure(title, caption, plot, "USD"),
         x=time_title(results),
-        height=230 + 42 * len(shown),
+        height=230 + 30 * len(shown),
         hovermode="closest",
         showlegend=False,
     )
 
 
-def _add_messages(results: RunResults, plot: go.Figure, lines: list[tuple[int, Step]]) -> None:
-    """Draw messages as bars from sending to their end."""
-    for line, step in lines:
-        if step.kind == "message":
-            plot.add_scatter(
-                x=times(results, [step.second, step.end]),
-                y=[line, line],
-                mode="lines+markers+text",
-                text=["", step.text],
-                textposition="middle right",
-                line={"color": RED if step.on_the_way else GREY, "width": 6},
-                marker={"size": [1, 9], "symbol": "line-ns"},
-                hovertext=step.text,
-                hoverinfo="text",
-                name="message",
-            )
+def told(cause: Cause) -> str:
+    """Write a cause for people, with its loss where it has one.
+
+    >>> told(Cause("gap", "gap", None, None, 1_500_000))
+    'gap: 1.50 USD'
+    """
+    label = words(cause.label)
+    return label if cause.loss_usd is None else f"{label}: {format_usd(cause.loss_usd)}"
 
 
-def _add_links(results: RunResults, plot: go.Figure, lines: list[tuple[int, Step]]) -> None:
-    """Join everything to the last event above it in the tree."""
-    for line, step in lines:
-        above = [
-            (place, other)
-            for place, other in lines
-            if place > line and other.depth == step.depth - 1 and other.kind != "message"
-        ]
-        if above:
-            place, other = above[-1]
-            plot.add_scatter(
-                x=times(results, [other.second, other.second, step.second]),
-                y=[place, line, line],
-                mode="lines",
-                line={"color": ORANGE if step.on_the_way else GREY, "width": 1.5},
-                hoverinfo="skip",
-                name="led to",
-            )
+def _span(cause: Cause, begin: int, horizon: int) -> tuple[int, int]:
+    """Return from when to when a cause is drawn; a way stands where the loss began."""
+    if cause.second is None:
+        return begin, begin
+    if cause.kind != "event" and cause.end_second is None:
+        return cause.second, horizon
+    return cause.second, max(cause.end_second or cause.second, cause.second)
 
 
-FIGURES = (cause_tree,)
+FIGURES = (all_causes, cause_tree)
 """The figures of causes of one run."""

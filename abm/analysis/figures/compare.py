@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import plotly.graph_objects as go
 import polars as pl
 
-from abm.analysis.figures.base import BLUE, GREY, RED, Figure, finish, nothing, words
+from abm.analysis.figures.base import BLUE, GREY, RED, Figure, canvas, finish, nothing, words
 from abm.analysis.figures.facts import lacks, time_title, times
 from abm.recording.schemas import SCHEMAS
 from abm.units import format_value
@@ -38,7 +37,7 @@ def over_time(
     for run in (first, second):
         if why := lacks(run, "steps", column):
             return nothing(title, caption, why, unit=unit, runs=2)
-    plot = go.Figure()
+    plot = canvas()
     for run, name, colour, dash in (
         (first, names[0], RED, "solid"),
         (second, names[1], BLUE, "dot"),

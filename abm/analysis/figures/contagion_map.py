@@ -8,7 +8,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import plotly.graph_objects as go
 
 from abm.analysis.figures.base import (
     GREEN,
@@ -18,6 +17,7 @@ from abm.analysis.figures.base import (
     RED,
     SEQUENTIAL,
     Figure,
+    canvas,
     finish,
     nothing,
     words,
@@ -49,6 +49,8 @@ GAP = 0.25
 
 Place = tuple[float, float]
 Places = dict[str, Place]
+Trace = dict[str, Any]
+"""A trace in the form of Plotly's JSON."""
 
 
 def contagion_map(results: RunResults, second: int | None = None) -> Figure:
@@ -57,7 +59,7 @@ def contagion_map(results: RunResults, second: int | None = None) -> Figure:
         return nothing(TITLE, CAPTION, why)
     history = history_of(results)
     at = history.most_stressed if second is None else second
-    plot = go.Figure(_traces(history, history.state(at)))
+    plot = canvas(_traces(history, history.state(at)))
     figure = Figure(TITLE, f"{CAPTION} {_moment(results, history.state(at))}", plot, "USD")
     return _finished(figure, history, _label(results, history.state(at)))
 
@@ -68,19 +70,17 @@ def contagion_film(results: RunResults) -> Figure:
         return nothing(TITLE, CAPTION, why)
     history = history_of(results)
     chosen = frames_of(history)
-    labels = {at: _label(results, history.state(at)) for at in chosen}
     states = {at: history.state(at) for at in chosen}
+    labels = {at: _label(results, state) for at, state in states.items()}
     opening = min(chosen, key=lambda at: abs(at - history.most_stressed))
-    plot = go.Figure(
-        _traces(history, states[opening]),
-        frames=[
-            go.Frame(
-                name=str(at),
-                data=_traces(history, states[at]),
-                layout={"title": {"text": labels[at]}},
-            )
-            for at in chosen
-        ],
+    plot = canvas(_traces(history, states[opening]))
+    frames = tuple(
+        {
+            "name": str(at),
+            "data": _traces(history, states[at]),
+            "layout": {"title": {"text": labels[at]}},
+        }
+        for at in chosen
     )
     still = {"mode": "immediate", "frame": {"duration": 0, "redraw": True}}
     playing = {"fromcurrent": True, "frame": {"duration": 350, "redraw": True}}
@@ -105,7 +105,7 @@ def contagion_film(results: RunResults) -> Figure:
             }
         ],
     )
-    figure = _finished(Figure(TITLE, CAPTION, plot, "USD"), history, labels[opening])
+    figure = _finished(Figure(TITLE, CAPTION, plot, "USD", frames=frames), history, labels[opening])
     # Room below for the slider and the button.
     plot.update_layout(height=680, margin={"b": 110})
     return figure
@@ -182,7 +182,7 @@ def chain_lines(chain: ChainState) -> list[str]:
     return lines
 
 
-def _traces(history: MapHistory, state: MapState) -> list[Any]:
+def _traces(history: MapHistory, state: MapState) -> list[Trace]:
     """Return always the same traces in the same order, as an animation needs them."""
     places = positions(history.chains, history.venue)
     traces = [_channel_trace(places, channel) for channel in state.channels]
@@ -192,29 +192,30 @@ def _traces(history: MapHistory, state: MapState) -> list[Any]:
     return traces
 
 
-def _channel_trace(places: Places, state: ChannelState) -> go.Scatter:
+def _channel_trace(places: Places, state: ChannelState) -> Trace:
     begin, end = between(places, (state.channel.source, state.channel.destination))
-    return go.Scatter(
-        x=[begin[0], end[0]],
-        y=[begin[1], end[1]],
-        mode="lines+markers",
-        line={
+    return {
+        "type": "scatter",
+        "x": [begin[0], end[0]],
+        "y": [begin[1], end[1]],
+        "mode": "lines+markers",
+        "line": {
             "color": channel_colour(state),
             "width": channel_width(state),
             "dash": "dot" if state.blocked else "solid",
         },
-        marker={
+        "marker": {
             "symbol": ["circle", "arrow"],
             "size": [1, 12 + channel_width(state)],
             "angleref": "previous",
             "color": channel_colour(state),
         },
-        hoverinfo="skip",
-        showlegend=False,
-    )
+        "hoverinfo": "skip",
+        "showlegend": False,
+    }
 
 
-def _channel_middles(places: Places, state: MapState) -> go.Scatter:
+def _channel_middles(places: Places, state: MapState) -> Trace:
     ends = [
         between(places, (item.channel.source, item.channel.destination)) for item in state.channels
     ]
@@ -235,23 +236,24 @@ def _channel_middles(places: Places, state: MapState) -> go.Scatter:
         elif item.delay_seconds > LATE_SECONDS:
             label = f"{item.messages:,} late<br>up to {format_duration(item.delay_seconds)}"
         labels.append(label)
-    return go.Scatter(
-        x=[x for x, _ in spots],
-        y=[y for _, y in spots],
-        mode="markers+text",
-        text=labels,
-        textposition=[_beside(begin, end) for begin, end in ends],
-        textfont={"size": 14, "color": [channel_colour(item) for item in state.channels]},
-        hovertext=hovers,
-        hoverinfo="text",
-        marker={
+    return {
+        "type": "scatter",
+        "x": [x for x, _ in spots],
+        "y": [y for _, y in spots],
+        "mode": "markers+text",
+        "text": labels,
+        "textposition": [_beside(begin, end) for begin, end in ends],
+        "textfont": {"size": 14, "color": [channel_colour(item) for item in state.channels]},
+        "hovertext": hovers,
+        "hoverinfo": "text",
+        "marker": {
             "size": 11,
             "color": [channel_colour(item) for item in state.channels],
             "symbol": ["x" if item.blocked else "circle" for item in state.channels],
         },
-        name="channels",
-        showlegend=False,
-    )
+        "name": "channels",
+        "showlegend": False,
+    }
 
 
 def _outward(source: Place, begin: Place, end: Place) -> Place:
@@ -266,7 +268,7 @@ def _beside(begin: Place, end: Place) -> str:
     return f"{upper} {'right' if begin[1] - end[1] > 0 else 'left'}"
 
 
-def _loss_trace(history: MapHistory, places: Places, state: MapState) -> go.Scatter:
+def _loss_trace(history: MapHistory, places: Places, state: MapState) -> Trace:
     """Return arrows from chains whose accounts have just left a loss to the venue that pays it."""
     xs: list[float | None] = []
     ys: list[float | None] = []
@@ -280,22 +282,23 @@ def _loss_trace(history: MapHistory, places: Places, state: MapState) -> go.Scat
                 ys += [begin[1], end[1], None]
                 texts += [f"loss {format_usd(chain.lost_now_usd)}", "", ""]
                 sizes += [1, 18, 0]
-    return go.Scatter(
-        x=xs,
-        y=ys,
-        mode="lines+markers+text",
-        text=texts,
-        textposition="middle center",
-        textfont={"color": PURPLE, "size": 15},
-        line={"color": PURPLE, "width": 5, "dash": "dash"},
-        marker={"symbol": "arrow", "angleref": "previous", "color": PURPLE, "size": sizes},
-        hoverinfo="skip",
-        name="losses",
-        showlegend=False,
-    )
+    return {
+        "type": "scatter",
+        "x": xs,
+        "y": ys,
+        "mode": "lines+markers+text",
+        "text": texts,
+        "textposition": "middle center",
+        "textfont": {"color": PURPLE, "size": 15},
+        "line": {"color": PURPLE, "width": 5, "dash": "dash"},
+        "marker": {"symbol": "arrow", "angleref": "previous", "color": PURPLE, "size": sizes},
+        "hoverinfo": "skip",
+        "name": "losses",
+        "showlegend": False,
+    }
 
 
-def _chain_trace(history: MapHistory, places: Places, state: MapState) -> go.Scatter:
+def _chain_trace(history: MapHistory, places: Places, state: MapState) -> Trace:
     labels = [
         "<br>".join(
             [
@@ -308,16 +311,17 @@ def _chain_trace(history: MapHistory, places: Places, state: MapState) -> go.Sca
         for chain in state.chains
     ]
     spots = [places[chain.name] for chain in state.chains]
-    return go.Scatter(
-        x=[x for x, _ in spots],
-        y=[y for _, y in spots],
-        mode="markers+text",
-        text=labels,
-        textposition=["top center" if y >= 0 else "bottom center" for _, y in spots],
-        hovertext=labels,
-        hoverinfo="text",
-        textfont={"size": 15},
-        marker={
+    return {
+        "type": "scatter",
+        "x": [x for x, _ in spots],
+        "y": [y for _, y in spots],
+        "mode": "markers+text",
+        "text": labels,
+        "textposition": ["top center" if y >= 0 else "bottom center" for _, y in spots],
+        "hovertext": labels,
+        "hoverinfo": "text",
+        "textfont": {"size": 15},
+        "marker": {
             "size": node_sizes(history, state),
             "color": [chain.stress for chain in state.chains],
             "colorscale": SEQUENTIAL,
@@ -335,9 +339,9 @@ def _chain_trace(history: MapHistory, places: Places, state: MapState) -> go.Sca
                 "color": [RED if chain.halted else "#888" for chain in state.chains],
             },
         },
-        name="chains",
-        showlegend=False,
-    )
+        "name": "chains",
+        "showlegend": False,
+    }
 
 
 def _label(results: RunResults, state: MapState) -> str:

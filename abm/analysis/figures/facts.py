@@ -28,6 +28,25 @@ UNKNOWN_START = datetime(2000, 1, 1, tzinfo=UTC)
 # Shocks that begin within this time of each other are named together.
 TOGETHER = timedelta(hours=1)
 
+SHADE = {
+    "type": "rect",
+    "xref": "x",
+    "yref": "y domain",
+    "y0": 0,
+    "y1": 1,
+    "fillcolor": RED,
+    "opacity": 0.05,
+    "line": {"width": 0},
+}
+NAME = {
+    "y": 1,
+    "yref": "paper",
+    "xanchor": "left",
+    "yanchor": "top",
+    "align": "left",
+    "showarrow": False,
+    "font": {"size": 12, "color": RED},
+}
 LAYER_NAMES = {
     "fund_usd": "insurance fund",
     "mutual_fund_usd": "mutual fund",
@@ -199,24 +218,18 @@ def architecture_of(results: RunResults) -> str:
 def mark_shocks(results: RunResults, plot: go.Figure) -> None:
     """Shade the time of every shock; name those that start within an hour together, at the top."""
     labels: list[tuple[datetime, list[str]]] = []
+    shapes = []
     for shock in shocks_of(results):
         begin, stop = times(results, [shock.span.start, shock.span.end])
-        plot.add_vrect(x0=begin, x1=stop, fillcolor=RED, opacity=0.05, line_width=0)
+        shapes.append({**SHADE, "x0": begin, "x1": stop})
         if not labels or begin - labels[-1][0] > TOGETHER:
             labels.append((begin, []))
         labels[-1][1].append(shock.name.replace("_", " "))
-    for begin, names in labels:
-        plot.add_annotation(
-            x=begin,
-            y=1,
-            yref="paper",
-            xanchor="left",
-            yanchor="top",
-            align="left",
-            showarrow=False,
-            text="<br>".join(names),
-            font={"size": 12, "color": RED},
-        )
+    notes = [{**NAME, "x": begin, "text": "<br>".join(names)} for begin, names in labels]
+    # All at once: Plotly checks what is there anew with every one that is added.
+    plot.update_layout(
+        shapes=[*plot.layout.shapes, *shapes], annotations=[*plot.layout.annotations, *notes]
+    )
 
 
 def per_hour(second: str = "second") -> pl.Expr:

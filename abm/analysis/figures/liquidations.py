@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import plotly.graph_objects as go
 import polars as pl
 
 from abm.analysis.figures.base import (
@@ -14,6 +13,7 @@ from abm.analysis.figures.base import (
     DASHES,
     RED,
     Figure,
+    canvas,
     finish,
     nothing,
     words,
@@ -62,7 +62,7 @@ def time_to_liquidation(results: RunResults, chain: str | None = None) -> Figure
     )
     if why := lacks(results, "liquidations"):
         return nothing(title, caption, why, unit="hours")
-    plot = go.Figure()
+    plot = canvas()
     for name, colour, run in _pair(results):
         found = _of_chain(rows_of(run, "liquidations"), chain)
         found = found.filter(~pl.col("outcome").is_in(CURED))
@@ -95,7 +95,7 @@ def liquidation_outcomes(results: RunResults, chain: str | None = None) -> Figur
     )
     if why := lacks(results, "liquidations", "outcome"):
         return nothing(title, caption, why, unit="liquidations")
-    plot = go.Figure()
+    plot = canvas()
     for name, colour, run in _pair(results):
         found = _of_chain(rows_of(run, "liquidations"), chain)
         counts = dict(found.group_by("outcome").len().iter_rows())
@@ -130,7 +130,7 @@ def open_liquidations(results: RunResults, chain: str | None = None) -> Figure:
     ]
     last = max(ends, default=0)
     at = np.arange(0, last + 2 * SECONDS_PER_HOUR, SECONDS_PER_HOUR)
-    plot = go.Figure()
+    plot = canvas()
     for number, name in enumerate(found["chain"].unique().sort().to_list()):
         part = found.filter(pl.col("chain") == name)
         begun = np.sort(part["breach_second"].to_numpy())
@@ -163,7 +163,7 @@ def slippage(results: RunResults, chain: str | None = None) -> Figure:
     below = 100 * (1 - sold["proceeds_usd"] / sold["published_value_usd"])
     sold = sold.with_columns(below.alias("below"))
     biggest = float(sold["proceeds_usd"].max() or 1)  # type: ignore[arg-type]
-    plot = go.Figure()
+    plot = canvas()
     for number, name in enumerate(sold["chain"].unique().sort().to_list()):
         part = sold.filter(pl.col("chain") == name)
         plot.add_scatter(
@@ -204,7 +204,7 @@ def auction_outcomes(results: RunResults, chain: str | None = None) -> Figure:
         .otherwise(pl.lit("unsold"))
     )
     counts = found.group_by(per_hour("opened_second").alias("second"), kind.alias("kind")).len()
-    plot = go.Figure()
+    plot = canvas()
     for name, colour in (("sold out", BLUE), ("sold in part", CYCLE[1]), ("unsold", RED)):
         part = counts.filter(pl.col("kind") == name).sort("second")
         plot.add_bar(
@@ -228,7 +228,7 @@ def liquidator_capital(results: RunResults, chain: str | None = None) -> Figure:
     if why := lacks(results, "chains", "liquidator_usd"):
         return nothing(title, caption, why, unit="USD")
     found = _of_chain(rows_of(results, "chains"), chain)
-    plot = go.Figure()
+    plot = canvas()
     for number, name in enumerate(chains_of(results)):
         part = found.filter(pl.col("chain") == name)
         if part.is_empty() or not float(part["liquidator_usd"].sum()):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import plotly.graph_objects as go
 import polars as pl
 from plotly.subplots import make_subplots
 
@@ -16,6 +15,7 @@ from abm.analysis.figures.base import (
     RED,
     SKY,
     Figure,
+    canvas,
     finish,
     nothing,
 )
@@ -24,6 +24,8 @@ from abm.analysis.summary import what_was_left_out
 from abm.units import SECONDS_PER_HOUR
 
 if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
     from abm.recording.results import RunResults
 
 
@@ -50,7 +52,7 @@ def depth(results: RunResults) -> Figure:
     caption = "Contracts quoted or resting on both sides of all series, at every step."
     if why := lacks(results, "steps", "depth_lots"):
         return nothing(title, caption, why, unit="contracts")
-    plot = go.Figure()
+    plot = canvas()
     _line(results, plot, "depth_lots", "this run", RED)
     if (pair := _pair(results)) is not None:
         _line(pair, plot, "depth_lots", f"without {what_was_left_out(results)}", BLUE, "dot")
@@ -69,7 +71,7 @@ def spread(results: RunResults) -> Figure:
     )
     if why := lacks(results, "steps", "spread_volatility"):
         return nothing(title, caption, why, unit="volatility per year")
-    plot = go.Figure()
+    plot = canvas()
     _line(results, plot, "spread_volatility", "this run", RED)
     if (pair := _pair(results)) is not None:
         _line(pair, plot, "spread_volatility", f"without {what_was_left_out(results)}", BLUE, "dot")
@@ -90,7 +92,7 @@ def basis(results: RunResults) -> Figure:
         return nothing(title, caption, why, unit="per cent")
     steps = results.table("steps")
     gap = 100 * (steps["published_usd"] / steps["price_usd"] - 1)
-    plot = go.Figure()
+    plot = canvas()
     plot.add_scatter(
         x=times(results, steps["second"]),
         y=gap,
@@ -112,7 +114,7 @@ def volatility(results: RunResults) -> Figure:
     )
     if why := lacks(results, "steps", "volatility_level", "realised_volatility"):
         return nothing(title, caption, why, unit="per year")
-    plot = go.Figure()
+    plot = canvas()
     _line(results, plot, "realised_volatility", "realised, last half hour", ORANGE, "dot")
     _line(results, plot, "volatility_level", "implied", BLUE)
     mark_shocks(results, plot)
@@ -132,7 +134,7 @@ def market_makers(results: RunResults) -> Figure:
         return nothing(title, caption, why, unit="agents")
     steps = results.table("steps")
     moments = times(results, steps["second"])
-    plot = make_subplots(specs=[[{"secondary_y": True}]])
+    plot = make_subplots(specs=[[{"secondary_y": True}]], figure=canvas())
     plot.add_scatter(
         x=moments,
         y=steps["quoting_makers"],
@@ -175,7 +177,7 @@ def spillover(results: RunResults) -> Figure:
         means[0].join(means[1], on="second", suffix="_pair").filter(pl.col("depth_lots_pair") > 0)
     )
     change = 100 * (both["depth_lots"] / both["depth_lots_pair"] - 1)
-    plot = go.Figure()
+    plot = canvas()
     plot.add_bar(
         x=times(results, both["second"]),
         y=change,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import plotly.graph_objects as go
 import polars as pl
 from plotly.subplots import make_subplots
 
@@ -17,6 +16,7 @@ from abm.analysis.figures.base import (
     PURPLE,
     RED,
     Figure,
+    canvas,
     finish,
     nothing,
     wide_left,
@@ -59,7 +59,7 @@ def loss_over_time(results: RunResults) -> Figure:
         return nothing(title, caption, why, unit="USD")
     steps = results.table("steps")
     moments = times(results, steps["second"])
-    plot = make_subplots(specs=[[{"secondary_y": True}]])
+    plot = make_subplots(specs=[[{"secondary_y": True}]], figure=canvas())
     for column, name, line, right in (
         ("price_usd", "price (right)", {"color": GREY, "width": 1.2}, True),
         ("loss_usd", "loss: bad debt and shortfall", {"color": RED, "width": 2}, False),
@@ -109,7 +109,7 @@ def waterfall(results: RunResults) -> Figure:
         for name in runs[0][2]
         if name in ALWAYS_DRAWN or any(paid.get(name) for _, _, paid in runs)
     ]
-    plot = go.Figure()
+    plot = canvas()
     for label, colour, amounts in runs:
         paid = {name: amounts.get(name, 0.0) for name in used}
         values = list(paid.values())
@@ -159,7 +159,7 @@ def losses_by_cause(results: RunResults) -> Figure:
         return nothing(title, caption, "No account left a loss in this run.", unit="USD")
     found = found.reverse()
     labels = [words(cause) for cause in found["cause"]]
-    plot = go.Figure()
+    plot = canvas()
     plot.add_bar(
         y=labels,
         x=found["bad_debt_usd"],
@@ -195,7 +195,7 @@ def losses_by_chain(results: RunResults) -> Figure:
     losses = rows_of(results, "waterfall")
     layers = layers_of(losses)
     sums = losses.group_by("chain").agg(pl.col(list(layers)).sum()).sort("chain")
-    plot = go.Figure()
+    plot = canvas()
     for (column, name), colour in zip(layers.items(), CYCLE * 2, strict=False):
         plot.add_bar(
             x=sums["chain"],
@@ -222,7 +222,7 @@ def layer_exhaustion(results: RunResults) -> Figure:
     funded = [f"{layer}_usd" for layer in FUNDED if f"{layer}_usd" in steps.columns]
     # A layer that a scenario does not have is empty from the first step on.
     names = [name for name in funded if name == "fund_usd" or steps[name].max() != 0]
-    plot = go.Figure()
+    plot = canvas()
     ends = []
     for column, colour in zip(names, CYCLE, strict=False):
         label = LAYER_NAMES[column]
@@ -260,7 +260,7 @@ def cover_k(results: RunResults) -> Figure:
     fund = fund_at_start(results)
     total = debts["bad_debt_usd"].cum_sum()
     shown = min(len(debts), MOST_LOSERS)
-    plot = go.Figure()
+    plot = canvas()
     plot.add_bar(
         x=list(range(1, shown + 1)),
         y=total[:shown],
@@ -312,7 +312,7 @@ def losses_by_kind(results: RunResults) -> Figure:
     if by_kind.is_empty():
         return nothing(title, caption, "No account left a loss in this run.", unit="USD")
     labels = [words(kind) for kind in by_kind["kind"]]
-    plot = go.Figure()
+    plot = canvas()
     plot.add_bar(
         y=labels,
         x=by_kind["bad_debt_usd"],

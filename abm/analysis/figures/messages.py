@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import plotly.graph_objects as go
 import polars as pl
 
 from abm.analysis.figures.base import (
@@ -17,6 +16,7 @@ from abm.analysis.figures.base import (
     RED,
     SKY,
     Figure,
+    canvas,
     finish,
     nothing,
 )
@@ -33,6 +33,8 @@ from abm.analysis.figures.facts import (
 from abm.units import SECONDS_PER_MINUTE
 
 if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
     from abm.recording.results import RunResults
 
 # A message that takes longer than this many times its lane's medians counts as late.
@@ -80,7 +82,7 @@ def messages_by_channel(results: RunResults, channel: str | None = None) -> Figu
         return nothing(title, caption, why, unit="messages")
     found = fates(_narrowed(rows_of(results, "messages"), channel))
     counts = found.group_by("channel", "end").len()
-    plot = go.Figure()
+    plot = canvas()
     order = [item.name for item in channels_of(results)][::-1]
     for end in [*FATES, *sorted(set(counts["end"]) - set(FATES))]:
         part = dict(counts.filter(pl.col("end") == end).select("channel", "len").iter_rows())
@@ -115,7 +117,7 @@ def message_delay(results: RunResults, channel: str | None = None) -> Figure:
         return nothing(title, caption, lacks(results, "messages"), unit="minutes")
     messages = _narrowed(rows_of(results, "messages"), channel)
     delivered = messages.filter(pl.col("fate") == "delivered", pl.col("applied"))
-    plot = go.Figure()
+    plot = canvas()
     for number, item in enumerate(channels_of(results)):
         part = delivered.filter(pl.col("channel") == item.name)
         if part.is_empty():
@@ -168,7 +170,7 @@ def delay_percentiles(results: RunResults, channel: str | None = None) -> Figure
         )
         .sort("second")
     )
-    plot = go.Figure()
+    plot = canvas()
     for column, name, colour, dash in (
         ("p99", "99th centile", RED, "dot"),
         ("p95", "95th centile", ORANGE, "dash"),
@@ -197,7 +199,7 @@ def backlog(results: RunResults, channel: str | None = None) -> Figure:
     if why := lacks(results, "channels", "waiting"):
         return nothing(title, caption, why, unit="messages")
     found = _narrowed(rows_of(results, "channels"), channel)
-    plot = go.Figure()
+    plot = canvas()
     for number, item in enumerate(channels_of(results)):
         part = found.filter(pl.col("channel") == item.name)
         if len(part):
@@ -215,7 +217,7 @@ def backlog(results: RunResults, channel: str | None = None) -> Figure:
 
 def _by_chain(results: RunResults, column: str) -> go.Figure:
     found = rows_of(results, "chains").filter(pl.col(column).is_not_null())
-    plot = go.Figure()
+    plot = canvas()
     for number, name in enumerate(chains_of(results)):
         part = found.filter(pl.col("chain") == name)
         if len(part):
@@ -273,7 +275,7 @@ def belief_against_truth(results: RunResults, channel: str | None = None) -> Fig
     if why := lacks(results, "steps", "belief_gap_usd"):
         return nothing(title, caption, why, unit="USD")
     steps = results.table("steps")
-    plot = go.Figure()
+    plot = canvas()
     plot.add_scatter(
         x=times(results, steps["second"]),
         y=steps["belief_gap_usd"],

@@ -19,6 +19,7 @@ from abm.analysis.figures.base import (
     RED,
     SMALL_HEIGHT,
     Figure,
+    canvas,
     finish,
     nothing,
     sentence,
@@ -28,12 +29,13 @@ from abm.analysis.figures.base import (
 )
 from abm.analysis.figures.facts import LAYER_NAMES
 from abm.analysis.figures.study_runs import (
+    chosen_runs,
     in_order,
     level_order,
     levels_of,
     narrowed,
     outcome_of,
-    runs_with,
+    runs_by_level,
     values_of,
 )
 from abm.analysis.risk import convergence, expected_shortfall, value_at_risk
@@ -65,7 +67,7 @@ def heat_map(
         "the other factors. Click a cell to see its runs."
     )
     outcome = outcome_of(study, key)
-    runs = narrowed(runs_with(study, key), chosen or {})
+    runs = narrowed(runs_by_level(study, key), chosen or {})
     if outcome is None or across not in runs.columns:
         return nothing(title, caption, f"The study has no outcome {key} or no factor {across}.")
     grid = _grid(runs, key, across, down)
@@ -73,7 +75,7 @@ def heat_map(
     cells = {(row["x"], row["y"]): row for row in grid.iter_rows(named=True)}
     means = [[_cell(cells, x, y, "mean") for x in xs] for y in ys]
     counts = [[_cell(cells, x, y, "runs") or 0 for x in xs] for y in ys]
-    plot = go.Figure(
+    plot = canvas(
         go.Heatmap(
             x=xs,
             y=ys,
@@ -104,11 +106,14 @@ def heat_map(
 
 
 def _grid(runs: pl.DataFrame, key: str, across: str, down: str | None) -> pl.DataFrame:
-    below = levels_of(runs, down) if down else pl.repeat("all runs", len(runs), eager=True)
-    frame = pl.DataFrame({"x": levels_of(runs, across), "y": below, "value": values_of(runs, key)})
-    return frame.group_by("x", "y").agg(
-        pl.col("value").mean().alias("mean"), pl.len().alias("runs")
+    frame = pl.DataFrame({"x": levels_of(runs, across), "value": values_of(runs, key)})
+    below = levels_of(runs, down).alias("y") if down else pl.lit("all runs").alias("y")
+    means = (
+        frame.with_columns(below)
+        .group_by("x", "y")
+        .agg(pl.col("value").mean().alias("mean"), pl.len().alias("runs"))
     )
+    return means.with_columns(pl.col("x", "y").cast(pl.String))
 
 
 def _cell(cells: dict[tuple[str, str], dict[str, Any]], x: str, y: str, what: str) -> Any:  # noqa: ANN401
@@ -126,7 +131,7 @@ def tornado(
         "other factors averaged; the widest bar matters most. The line is the mean of all runs."
     )
     outcome = outcome_of(study, key)
-    runs = narrowed(runs_with(study, key), chosen or {})
+    runs = narrowed(runs_by_level(study, key), chosen or {})
     if outcome is None:
         return nothing(title, caption, f"The study has no outcome {key}.")
     bars = swings(runs, key, study.factors)
@@ -134,7 +139,7 @@ def tornado(
     if not bars or not isinstance(overall, float):
         why = "No factor has two levels among the runs that are there."
         return nothing(title, caption, why, unit=outcome.unit, runs=len(runs))
-    plot = go.Figure()
+    plot = canvas()
     labels = [words(name) for name, *_ in bars]
     for place, colour, name in ((0, BLUE, "lowest mean"), (1, RED, "highest mean")):
         ends = [(low, high)[place] for _, low, high in bars]
@@ -177,6 +182,7 @@ def swings(runs: pl.DataFrame, key: str, factors: Sequence[str]) -> list[Swing]:
             frame.drop_nulls()
             .group_by("level")
             .agg(pl.col("value").mean())
+            .with_columns(pl.col("level").cast(pl.String))
             .sort("value", "level")
             .rows()
         )
@@ -195,14 +201,14 @@ def converged(
         "to all runs: where the band is still wide or the line still moves, more runs are needed."
     )
     outcome = outcome_of(study, key)
-    runs = narrowed(runs_with(study, key), chosen or {})
+    runs = chosen_runs(study, key, chosen)
     if outcome is None:
         return nothing(title, caption, f"The study has no outcome {key}.")
-    values = values_of(in_order(runs), key).drop_nulls().to_numpy()
+    values = in_order(runs, key).drop_nulls().to_numpy()
     if not len(values):
         return nothing(title, caption, "No run has this outcome.", unit=outcome.unit)
     found = convergence(values, mean_estimate)
-    plot = go.Figure()
+    plot = canvas()
     _add_band(plot, found, "mean", BLUE, outcome.unit)
     figure = Figure(
         f"{title} of the mean of {outcome.name}", caption, plot, outcome.unit, len(values)
@@ -244,7 +250,7 @@ def loss_distribution(
     title = "Distribution"
     caption = "How often the outcome fell where, over all runs of all points."
     outcome = outcome_of(study, key)
-    runs = narrowed(runs_with(study, key), chosen or {})
+    runs = chosen_runs(study, key, chosen)
     values = values_of(runs, key).drop_nulls() if outcome is not None else None
     if outcome is None or values is None or values.is_empty():
         return nothing(title, caption, f"No run has the outcome {key}.")
@@ -254,7 +260,7 @@ def loss_distribution(
     shortfall = expected_shortfall(part.to_numpy(), LEVEL)
     # Counted here: a page is not sent millions of values.
     counts, edges = np.histogram(values.to_numpy(), bins=min(BINS, max(len(values), 1)))
-    plot = go.Figure(
+    plot = canvas(
         go.Bar(
             x=(edges[:-1] + edges[1:]) / 2,
             y=counts,
@@ -309,7 +315,7 @@ def layers_used(study: StudyResults) -> Figure:
         return nothing(title, caption, "These runs record no layers.", unit="share of runs")
     runs = study.frame(*layers)
     shares = [int((runs[name] > 0).sum()) / max(len(runs), 1) for name in layers]
-    plot = go.Figure()
+    plot = canvas()
     plot.add_bar(
         x=list(layers.values()),
         y=shares,

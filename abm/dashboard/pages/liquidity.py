@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from abm.analysis.figures import flows
 from abm.analysis.figures.liquidity import FIGURES
 from abm.dashboard.pages.base import Choices, Page
 from abm.dashboard.parts import figure_parts
@@ -18,12 +19,13 @@ def body(selection: Selection, _: Choices, __: Catalog) -> list[Component]:
     """Return the figures of liquidity."""
     if selection.results is None:
         return []
-    return figure_parts([make(selection.results) for make in FIGURES], "liquidity")
+    figures = [make(selection.results) for make in (*FIGURES, *flows.FIGURES)]
+    return figure_parts(figures, "liquidity")
 
 
 PAGE = Page(
     path="/liquidity",
     title="Liquidity",
-    about="Whether there was a market to close positions in.",
+    about="Whether there was a market to close positions in, and what moved where.",
     body=body,
 )

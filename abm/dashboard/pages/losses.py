@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from dash import html
 
+from abm.analysis.figures import commitments
 from abm.analysis.figures.losses import FIGURES
 from abm.analysis.figures.sweep import layers_used, loss_distribution
 from abm.dashboard.pages.base import Choices, Page
@@ -27,7 +28,8 @@ def body(selection: Selection, _: Choices, __: Catalog) -> list[Component]:
     if selection.results is not None:
         if selection.study is not None:
             parts.append(html.H2(f"The run {selection.results.manifest.run_id}"))
-        parts += figure_parts([make(selection.results) for make in FIGURES], "losses")
+        figures = [make(selection.results) for make in (*FIGURES, *commitments.FIGURES)]
+        parts += figure_parts(figures, "losses")
     return parts
 
 

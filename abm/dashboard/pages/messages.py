@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from abm.analysis.figures import oracles
 from abm.analysis.figures.facts import channels_of
 from abm.analysis.figures.messages import FIGURES
 from abm.dashboard.pages.base import Choices, Control, Page
@@ -28,7 +29,9 @@ def body(selection: Selection, choices: Choices, _: Catalog) -> list[Component]:
     if selection.results is None:
         return []
     channel = choices.get("channel") or None
-    return figure_parts([make(selection.results, channel) for make in FIGURES], "messages")
+    figures = [make(selection.results, channel) for make in FIGURES]
+    figures += [make(selection.results) for make in oracles.FIGURES]
+    return figure_parts(figures, "messages")
 
 
 PAGE = Page(

@@ -14,7 +14,7 @@ from abm.analysis.figures.study_runs import (
     narrowed,
     outcome_of,
     outcomes_of,
-    runs_with,
+    runs_by_level,
     values_of,
 )
 from abm.analysis.figures.sweep import converged, heat_map, loss_distribution, tornado
@@ -34,7 +34,7 @@ ONLY = "only "
 MOST_RUNS = 60
 
 
-def controls(selection: Selection, _: Choices) -> list[Control]:
+def controls(selection: Selection, choices: Choices) -> list[Control]:
     """Return the choices of an outcome, two factors, and a level of each factor."""
     study = selection.study
     if study is None or not study.run_count or not study.factors:
@@ -42,7 +42,7 @@ def controls(selection: Selection, _: Choices) -> list[Control]:
     factors = factor_names(study)
     names = list(factors)
     outcomes = {item.key: item.name for item in outcomes_of(study)}
-    frame = study.frame(*names)
+    runs = runs_by_level(study, choices.get("outcome") or DEFAULT)
     return [
         Control("outcome", "Outcome", outcomes, DEFAULT if DEFAULT in outcomes else None),
         Control("across", "Across", factors, names[0]),
@@ -51,7 +51,7 @@ def controls(selection: Selection, _: Choices) -> list[Control]:
             Control(
                 ONLY + name,
                 f"Only {factors[name]}",
-                {"": "all", **{level: level for level in level_order(frame, name)}},
+                {"": "all", **{level: level for level in level_order(runs, name)}},
                 "",
             )
             for name in names
@@ -100,7 +100,7 @@ def runs_part(selection: Selection, key: str, levels: dict[str, str]) -> list[Co
         return []
     if not levels:
         return [html.P("Click a cell, or choose levels above, to see the runs of a point.")]
-    found = narrowed(runs_with(study, key), levels).sort("point", "replicate")
+    found = narrowed(runs_by_level(study, key, "run_id"), levels).sort("point", "replicate")
     point = ", ".join(f"{words(name)} = {level}" for name, level in levels.items())
     rows = [
         _row(study, selection.entry.place, row, value, key)

@@ -35,6 +35,14 @@ class VerifierCompromise(TimedShock):
     protocol: Annotated[str, Field(description="Whose verifiers lose their keys")]
     keys: Annotated[Count, Field(description="Keys that are stolen")]
     target_usd: Annotated[Positive, Field(description="What the thieves try to take, per channel")]
+    posted_by: Annotated[
+        str | None,
+        Field(
+            description="Traders on the venue's chain that are the thieves' own: they post what is "
+            "minted as margin, and take out dollars against it"
+        ),
+    ] = None
+    posted_share: Annotated[Fraction, Field(description="Of what is minted, that they post")] = 1.0
     detection_hours: Annotated[
         NotNegative, Field(description="Until a guardian pauses the channels")
     ] = 1.0

@@ -12,6 +12,8 @@ from abm.network import Fate
 from abm.units import seconds
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from abm.network import Transit
     from abm.scenario.shocks import BridgeExploit, VerifierCompromise
     from abm.simulation.shocks.occurrences import Occurrence
@@ -20,9 +22,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Theft:
-    """What a forged message asks for."""
+    """What a forged message asks for.
+
+    Attributes
+    ----------
+    value_usd : float
+        What it is to release or to mint.
+    accounts : sequence of int
+        Thieves' accounts at the venue, which post it; none where it just leaves.
+    posted_share : float
+        Of what is minted, that they post.
+    """
 
     value_usd: float
+    accounts: Sequence[int] = ()
+    posted_share: float = 0.0
 
 
 # A theft stays this far below the value at which a governor holds a message for a day.
@@ -56,6 +70,7 @@ def forge(world: World, shock: VerifierCompromise, when: Occurrence) -> None:
     if world.now >= found:
         pause_when_found(world, shock, when)
         return
+    owned = [account for account, kind in enumerate(world.traders.kinds) if kind == shock.posted_by]
     for name in _channels(world, shock.protocol):
         lane = world.transport.lanes[name]
         needed = lane.keys_to_forge
@@ -80,7 +95,12 @@ def forge(world: World, shock: VerifierCompromise, when: Occurrence) -> None:
             value_usd=value_usd,
         )
         world.transport.forge(
-            name, "forged", Theft(value_usd), cause=cause, now=world.now, value_usd=value_usd
+            name,
+            "forged",
+            Theft(value_usd, owned, shock.posted_share),
+            cause=cause,
+            now=world.now,
+            value_usd=value_usd,
         )
 
 
@@ -92,7 +112,9 @@ def accept_forged(world: World, transit: Transit) -> None:
     cause = transit.message.cause
     tokens = mintable(world, channel)
     if tokens:
-        mint_unbacked(world, channel, tokens[0], theft.value_usd, cause)
+        minted = mint_unbacked(world, channel, tokens[0], theft.value_usd, cause)
+        if theft.accounts:
+            post(world, theft, tokens[0], int(minted * theft.posted_share), cause)
     else:
         steal(world, channel, theft.value_usd, 1.0, cause)
 
@@ -148,11 +170,26 @@ def mintable(world: World, channel: str) -> list[int]:
     return [token for token in tokens.representations if rule.source in tokens.locked_on[token]]
 
 
-def mint_unbacked(world: World, channel: str, token: int, value_usd: float, cause: int) -> None:
-    """Mint what nothing was locked for, to the attacker; the gap dilutes all who hold the token."""
-    unit_usd = float(world.place.tokens.unit_usd(world.price_usd)[token])
-    world.place.bridge.forge(world.holders.attacker, token, int(value_usd / unit_usd))
+def mint_unbacked(world: World, channel: str, token: int, value_usd: float, cause: int) -> int:
+    """Mint what nothing was locked for, to the attacker; return how many base units.
+
+    The gap dilutes all who hold the token.
+    """
+    units = int(value_usd / float(world.place.tokens.unit_usd(world.price_usd)[token]))
+    world.place.bridge.forge(world.holders.attacker, token, units)
     world.log.add(world.now, "minted_unbacked", cause, place=channel, value_usd=value_usd)
+    return units
+
+
+def post(world: World, theft: Theft, token: int, units: int, cause: int) -> None:
+    """Post forged tokens as margin of the thieves' accounts, and ask for dollars against them."""
+    each, rest = divmod(units, len(theft.accounts))
+    for place, account in enumerate(theft.accounts):
+        part = each + (place < rest)
+        wallet = world.holders.wallet + account
+        world.ledger.transfer(world.holders.attacker, wallet, token, part)
+        world.architecture.deposit(account, token, part, cause=cause, now=world.now)
+        world.withdrawals.ask(account, cause, cash_only=True)
 
 
 def spend_twice(world: World, transit: Transit, cause: int) -> None:
