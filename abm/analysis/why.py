@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from abm.analysis.causes import missing_backing
 from abm.analysis.delays import HeldUp, held_up, in_order
 from abm.analysis.moments import Moment, listed, payers
 from abm.analysis.summary import what_was_left_out
@@ -48,6 +49,8 @@ class Story:
     paid_usd : dict of str to float
         Of it, what each layer paid, by column of the `waterfall` table; ``uncovered_usd`` is what
         nobody did.
+    unbacked_usd : float
+        Of the bad debt, what tokens that were sold did not stand for, in dollars.
     held_up : tuple of HeldUp
         What held up the liquidations that left bad debt, or all of them where none did; the
         longest first.
@@ -64,6 +67,7 @@ class Story:
     liquidations: int
     bad_debt_usd: float
     paid_usd: dict[str, float]
+    unbacked_usd: float
     held_up: tuple[HeldUp, ...]
     left_out: str | None
     without_usd: float | None
@@ -113,6 +117,7 @@ def story(results: RunResults, account: int) -> Story:
         liquidations=len(rows),
         bad_debt_usd=_bad_debt(results, account),
         paid_usd=paid,
+        unbacked_usd=_unbacked(results, rows),
         held_up=_held_up(results, rows),
         left_out=what_was_left_out(results) if pair is not None else None,
         without_usd=_bad_debt(pair, account) if pair is not None else None,
@@ -154,6 +159,11 @@ def _opening(start: Row, scenario: Row) -> Moment:
     return Moment(0, "start", text, start["equity_usd"])
 
 
+def _unbacked(results: RunResults, rows: list[Row]) -> float:
+    missing = missing_backing(results)
+    return _total([min(row["bad_debt_usd"], dollars(missing[row["liquidation"]])) for row in rows])
+
+
 def _held_up(results: RunResults, rows: list[Row]) -> tuple[HeldUp, ...]:
     waits = held_up(results)
     losing = [row for row in rows if row["bad_debt_usd"]] or rows
@@ -184,6 +194,10 @@ def ending(told: Story) -> str:
         waits = [f"{item.shock} for {format_duration(item.seconds)}" for item in told.held_up]
         held = f"it was held up by {listed(waits)}" if waits else "no shock held it up"
         line = f"{name} {_outcome(told)}; {held}."
+        if told.unbacked_usd:
+            line += (
+                f" {format_usd(told.unbacked_usd)} of it are tokens sold that stood for nothing."
+            )
     else:
         line = f"{name} was never liquidated."
     if told.without_usd is None or not (told.bad_debt_usd or told.without_usd):

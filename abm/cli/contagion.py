@@ -119,7 +119,7 @@ def causes(
     ]
     rows.append(("all", *(format_usd(float(table[name].sum())) for name in columns)))
     show_table(
-        "bad debt by what held its liquidation up, and how it arose",
+        "bad debt by what it is put down to, and how it arose",
         ("root", *(name.replace("_", " ") for name in columns)),
         rows,
     )

@@ -101,7 +101,7 @@ def why(
         return
     typer.echo(write_story(story(results, chosen)).rstrip())
     if account is None:
-        typer.echo("\nAll bad debt of the run, by what held its liquidation up longest:")
+        typer.echo("\nAll bad debt of the run, by what it is put down to:")
         for row in loss_by_cause(results).iter_rows(named=True):
             typer.echo(
                 f"  {row['cause']:24}{format_usd(row['bad_debt_usd']):>16}"

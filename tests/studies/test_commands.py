@@ -42,7 +42,7 @@ def test_why_tells_of_the_largest_loser_and_of_all_losses(run_folder: Path) -> N
     assert told.exit_code == 0
     assert told.output.startswith("Account ")
     assert "of margin is missing" in told.output
-    assert "All bad debt of the run, by what held its liquidation up longest:" in told.output
+    assert "All bad debt of the run, by what it is put down to:" in told.output
     assert "far_halt" in told.output
 
 

@@ -143,4 +143,6 @@ def test_what_is_lost_to_forged_tokens_is_put_down_to_their_theft(tmp_path: Path
         "market": 0.0,
     }
     thief = int(results.table("waterfall")["account"][0])
-    assert "ETH.arbitrum are sold" in write_story(story(results, thief))
+    told = write_story(story(results, thief))
+    assert "ETH.arbitrum are sold" in told
+    assert "of it are tokens sold that stood for nothing." in told
