@@ -9,6 +9,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
+    from scipy.sparse import csr_array
 
 
 def check_number(
@@ -28,6 +29,26 @@ def check_number(
     rules += [f"above {above:g}"] if above > -inf else []
     rules += [f"at most {most:g}"] if most < inf else []
     raise ValueError(f"{name} is {float(value)!r}; it must be {' and '.join(rules)}")
+
+
+def check_shape(name: str, values: ArrayLike | csr_array, shape: tuple[int, ...]) -> None:
+    """Refuse a table of another shape.
+
+    Raises
+    ------
+    ValueError
+        If the shape of ``values`` is not ``shape``.
+
+    Examples
+    --------
+    >>> check_shape("is_call", [True, False], (3,))
+    Traceback (most recent call last):
+    ...
+    ValueError: is_call has shape (2,); it must be (3,)
+    """
+    found = np.shape(values)
+    if found != shape:
+        raise ValueError(f"{name} has shape {found}; it must be {shape}")
 
 
 def checked_numbers(
@@ -65,8 +86,8 @@ def checked_numbers(
     ValueError: depth_lots[0, 1] is -1.0; it must be finite and at least 0
     """
     array = np.asarray(values, dtype=np.float64)
-    if shape is not None and array.shape != shape:
-        raise ValueError(f"{name} has shape {array.shape}; it must be {shape}")
+    if shape is not None:
+        check_shape(name, array, shape)
     good = np.isfinite(array) & (array >= least) & (array > above) & (array <= most)
     for place in np.argwhere(~good)[:1].tolist():
         where = f"[{', '.join(map(str, place))}]" if place else ""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from scipy.sparse import csr_array
 
+from abm.margin.checks import check_number
 from abm.market.pricing import black_value, sensitivities
 from abm.market.surface import implied_volatility
 from abm.units import SECONDS_PER_YEAR
@@ -58,7 +59,15 @@ class Marks:
 def mark_instruments(
     instruments: InstrumentTable, price_usd: float, level: float, now: int, rule: Volatility
 ) -> Marks:
-    """Value every series at a price and a volatility level; expired series are worth 0."""
+    """Value every series at a price and a volatility level; expired series are worth 0.
+
+    Raises
+    ------
+    ValueError
+        If the price is not finite and above 0, or the level not finite and at least 0.
+    """
+    check_number("price_usd", price_usd, above=0.0)
+    check_number("level", level, least=0.0)
     left = np.maximum(instruments.expiry_second - now, 0)
     alive = instruments.expiry_second > now
     volatility = implied_volatility(price_usd, level, instruments.strike_usd, left, rule)
@@ -79,7 +88,15 @@ def mark_instruments(
 def option_values(
     instruments: InstrumentTable, price_usd: float, level: float, now: int, rule: Volatility
 ) -> NDArray[np.float64]:
-    """Value one contract of every series, in dollars, shape (instruments,): `Marks.value` alone."""
+    """Value one contract of every series, in dollars, shape (instruments,): `Marks.value` alone.
+
+    Raises
+    ------
+    ValueError
+        As `mark_instruments`.
+    """
+    check_number("price_usd", price_usd, above=0.0)
+    check_number("level", level, least=0.0)
     left = np.maximum(instruments.expiry_second - now, 0)
     volatility = implied_volatility(price_usd, level, instruments.strike_usd, left, rule)
     total = volatility * np.sqrt(left / SECONDS_PER_YEAR)
@@ -141,6 +158,11 @@ class PreparedMargin(Protocol):
         ----------
         positions : csr_array of float64, shape (accounts, instruments)
             Contracts, short below 0.
+
+        Raises
+        ------
+        ValueError
+            If the positions are not in as many series as are priced.
         """
         ...
 

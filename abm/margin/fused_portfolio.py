@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
+# Two numbers have the same sum in any order.
+ANY_ORDER = 2
+
 
 class PortfolioTables(NamedTuple):
     """What one contract is worth at every stress point, and what the method makes of it.
@@ -26,12 +29,12 @@ class PortfolioTables(NamedTuple):
         The same at each stress point.
     basis : ndarray, shape (series, 2)
         The same with the forward's basis up and down.
-    expiry, strike : ndarray of int64, shape (series,)
+    expiry, strike : ndarray of uint32, shape (series,)
         Number of its expiry, and of its strike among all strikes of all expiries.
     long_discount, short_discount, basis_weight : ndarray, shape (expiries,)
         Discounts of the stressed value of an expiry, by its sign; share of its basis loss.
-    is_skew : ndarray of bool, shape (points,)
-        Points that charge gains like losses.
+    skew : ndarray, shape (points,)
+        1 at points that charge gains like losses, 0 elsewhere.
     damping : ndarray, shape (points,)
         Share of the point's result that counts.
     strikes : int
@@ -46,12 +49,12 @@ class PortfolioTables(NamedTuple):
     now: Floats
     stressed: Floats
     basis: Floats
-    expiry: NDArray[np.int64]
-    strike: NDArray[np.int64]
+    expiry: NDArray[np.uint32]
+    strike: NDArray[np.uint32]
     long_discount: Floats
     short_discount: Floats
     basis_weight: Floats
-    is_skew: NDArray[np.bool_]
+    skew: Floats
     damping: Floats
     strikes: int
     maintenance_factor: float
@@ -96,47 +99,64 @@ def margin_portfolios(  # noqa: C901 - one loop, for Numba compiles a function a
     initial: Floats,
 ) -> None:
     """Fill in the requirements of every account."""
-    points = tables.stressed.shape[1]
-    profit, sums, net = np.empty(points), np.empty(points), np.empty(tables.strikes)
+    expiries, points = len(tables.basis_weight), tables.stressed.shape[1]
+    # Empty between two accounts: who holds little clears little.
+    sums, net = np.zeros((expiries, points)), np.zeros(tables.strikes)
+    now, up, down = np.zeros(expiries), np.zeros(expiries), np.zeros(expiries)
+    is_held = np.zeros(expiries, np.bool_)
+    profit = np.empty(points)
     for account in range(len(maintenance)):
-        first, last = indptr[account], indptr[account + 1]
+        held = indices[indptr[account] : indptr[account + 1]]
+        lots = data[indptr[account] : indptr[account + 1]]
+        for entry in range(len(held)):
+            # An unsigned index is looked up as it is, without a turn to count from the end.
+            series = np.uint32(held[entry])
+            expiry = tables.expiry[series]
+            total, row = sums[expiry], tables.stressed[series]
+            for point in range(points):
+                total[point] += lots[entry] * row[point]
+            now[expiry] += lots[entry] * tables.now[series]
+            up[expiry] += lots[entry] * tables.basis[series, 0]
+            down[expiry] += lots[entry] * tables.basis[series, 1]
+            is_held[expiry] = True
+            net[tables.strike[series]] += lots[entry]
         profit[:] = 0.0
-        basis = mark_to_market = 0.0
-        for expiry in range(len(tables.basis_weight)):
-            sums[:] = 0.0
-            before = up = down = 0.0
-            is_held = False
-            for entry in range(first, last):
-                series = np.uint32(indices[entry])
-                if tables.expiry[series] == expiry:
-                    is_held = True
-                    lots = data[entry]
-                    row = tables.stressed[series]
-                    for point in range(points):
-                        sums[point] += lots * row[point]
-                    before += lots * tables.now[series]
-                    up += lots * tables.basis[series, 0]
-                    down += lots * tables.basis[series, 1]
-            if not is_held:
+        worst = mark_to_market = 0.0
+        for expiry in range(expiries):
+            if not is_held[expiry]:
                 continue
+            before, total = now[expiry], sums[expiry]
             mark_to_market += before
             long, short = tables.long_discount[expiry], tables.short_discount[expiry]
             for point in range(points):
-                change = sums[point] * (long if sums[point] >= 0.0 else short) - before
-                profit[point] += -abs(change) if tables.is_skew[point] else change
-            basis += min(up - before, down - before, 0.0) * tables.basis_weight[expiry]
-        worst = basis
+                value = total[point]
+                change = value * (long if value >= 0.0 else short) - before
+                profit[point] += -abs(change) if tables.skew[point] > 0.0 else change
+                total[point] = 0.0
+            move = min(up[expiry] - before, down[expiry] - before, 0.0)
+            worst += move * tables.basis_weight[expiry]
+            now[expiry] = up[expiry] = down[expiry] = 0.0
+            is_held[expiry] = False
         for point in range(points):
             worst = min(worst, profit[point] * tables.damping[point])
-        net[:] = 0.0
-        for entry in range(first, last):
-            net[tables.strike[np.uint32(indices[entry])]] += data[entry]
-        naked = 0.0
-        for strike in range(len(net)):
-            naked += max(-net[strike], 0.0)
-        held = naked * tables.spot * tables.maintenance_naked
+        naked, shorts = 0.0, 0
+        for entry in range(len(held)):
+            strike = tables.strike[np.uint32(held[entry])]
+            short = max(-net[strike], 0.0)
+            net[strike] = 0.0
+            naked += short
+            shorts += short > 0.0
+        if shorts > ANY_ORDER:
+            # Strike by strike, as the products do.
+            naked = 0.0
+            for entry in range(len(held)):
+                net[tables.strike[np.uint32(held[entry])]] += lots[entry]
+            for strike in range(len(net)):
+                naked += max(-net[strike], 0.0)
+                net[strike] = 0.0
+        charge = naked * tables.spot * tables.maintenance_naked
         extra = naked * tables.spot * tables.initial_naked
-        left = worst * tables.maintenance_factor - held + mark_to_market
+        left = worst * tables.maintenance_factor - charge + mark_to_market
         maintenance[account] = max(mark_to_market - left, 0.0) + 0.0
-        left = worst * tables.initial_factor - extra - held + mark_to_market
+        left = worst * tables.initial_factor - extra - charge + mark_to_market
         initial[account] = max(mark_to_market - left, 0.0) + 0.0

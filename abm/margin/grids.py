@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from abm.margin.checks import check_number
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -116,7 +118,21 @@ def span_total(
 ) -> float:
     """Return SPAN's requirement from its parts, all in dollars and at least 0.
 
+    Raises
+    ------
+    ValueError
+        If a part is below 0 or not finite.
+
     >>> span_total(100.0, intermonth=10.0, intercommodity_credit=30.0, short_option_minimum=90.0)
     90.0
     """
+    parts = {
+        "scan": scan,
+        "intermonth": intermonth,
+        "delivery": delivery,
+        "intercommodity_credit": intercommodity_credit,
+        "short_option_minimum": short_option_minimum,
+    }
+    for name, part in parts.items():
+        check_number(name, part, least=0.0)
     return max(scan + intermonth + delivery - intercommodity_credit, short_option_minimum)

@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from abm.margin.fused import whole_points
 from abm.margin.fused_portfolio import PortfolioTables
+from abm.margin.portfolio_checks import check_accounts, check_market
 from abm.margin.portfolio_inputs import (
     PortfolioAccounts,
     PortfolioMarket,
@@ -167,12 +169,21 @@ def portfolio_margin(
     Returns
     -------
     PortfolioMargin
+
+    Raises
+    ------
+    ValueError
+        If a number is not finite or out of its range, or the shapes do not fit.
     """
+    check_market(market)
+    check_accounts(accounts, market)
     return StressedMarket(market, parameters).margins(accounts)
 
 
 class StressedMarket:
     """Every option of a market valued once at every stress point, for any number of accounts.
+
+    For trusted input: `portfolio_margin` checks its own.
 
     Parameters
     ----------
@@ -220,17 +231,18 @@ class StressedMarket:
         market, parameters = self.market, self.parameters
         place, strikes = strike_places(market)
         long_discount, short_discount = self._discounts
+        point = whole_points(len(self._damping))
         return PortfolioTables(
             now=self._now,
-            stressed=self._stressed,
+            stressed=np.ascontiguousarray(self._stressed[:, point]),
             basis=self._basis_values,
-            expiry=market.option_expiry,
-            strike=place,
+            expiry=market.option_expiry.astype(np.uint32),
+            strike=place.astype(np.uint32),
             long_discount=long_discount,
             short_discount=short_discount,
             basis_weight=self._basis_weight,
-            is_skew=self._skew,
-            damping=self._damping,
+            skew=self._skew[point].astype(np.float64),
+            damping=self._damping[point],
             strikes=strikes,
             maintenance_factor=parameters.maintenance_factor,
             initial_factor=parameters.initial_factor,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from abm.margin.checks import check_shape
 from abm.margin.core import Marks, Requirements, one_row
 from abm.margin.fused_portfolio import portfolio_requirements
 from abm.margin.portfolio import StressedMarket
@@ -99,7 +100,13 @@ class PreparedPortfolio:
         ----------
         positions : csr_array of float64, shape (accounts, instruments)
             Contracts, short below 0.
+
+        Raises
+        ------
+        ValueError
+            If the positions are not in as many series as are priced.
         """
+        check_shape("positions", positions, (positions.shape[0], len(self.marks.value)))
         value = positions @ self.marks.value
         found = portfolio_requirements(positions, self.stressed.tables)
         maintenance, initial = self._by_blocks(positions) if found is None else found

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from abm.margin.checks import check_shape
 from abm.margin.core import Marks, Requirements, stress_changes
 from abm.margin.fused import worst_losses
 from abm.margin.grids import span_points
@@ -72,7 +73,13 @@ class PreparedSpan:
         ----------
         positions : csr_array of float64, shape (accounts, instruments)
             Contracts, short below 0.
+
+        Raises
+        ------
+        ValueError
+            If the positions are not in as many series as are priced.
         """
+        check_shape("positions", positions, (positions.shape[0], len(self.marks.value)))
         short_minimum = self.grid.short_option_minimum * self.marks.price_usd
         found = worst_losses(positions, self.changes, self.marks.value, short_minimum)
         if found is None:

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from abm.margin.checks import check_number, check_shape, checked_numbers
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from scipy.sparse import csr_array
@@ -130,7 +132,13 @@ def standard_margin(
     Returns
     -------
     StandardMargin
+
+    Raises
+    ------
+    ValueError
+        If a number is not finite or out of its range, or the shapes do not fit.
     """
+    _check(table, positions, spot)
     count = positions.shape[0]
     maintenance, initial = np.zeros(count), np.zeros(count)
     short_maintenance, short_initial = short_margins(table, spot, parameters)
@@ -146,6 +154,18 @@ def standard_margin(
         alone = shorts[:, rows] @ short_initial[rows]
         initial += np.maximum(alone, worst + parameters.unpaired_initial * naked)
     return StandardMargin(maintenance, initial)
+
+
+def _check(table: OptionTable, positions: csr_array, spot: float) -> None:
+    check_number("spot", spot, above=0.0)
+    expiries, options = np.shape(table.forward), np.shape(table.strike)
+    checked_numbers("forward", table.forward, above=0.0)
+    checked_numbers("strike", table.strike, above=0.0)
+    checked_numbers("value", table.value, least=0.0, shape=options)
+    checked_numbers("expiry", table.expiry, least=0.0, most=expiries[0] - 1, shape=options)
+    check_shape("is_call", table.is_call, options)
+    check_shape("positions", positions, (positions.shape[0], *options))
+    checked_numbers("positions.data", positions.data)
 
 
 def worst_payoff(table: OptionTable, held: csr_array, rows: NDArray[np.int64]) -> Floats:

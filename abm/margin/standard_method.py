@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from abm.margin.checks import check_shape
 from abm.margin.core import Marks, Requirements, one_row
 from abm.margin.sparse import row_blocks
 from abm.margin.standard import OptionTable, StandardParameters, standard_margin
@@ -65,7 +66,13 @@ class PreparedStandard:
         ----------
         positions : csr_array of float64, shape (accounts, instruments)
             Contracts, short below 0.
+
+        Raises
+        ------
+        ValueError
+            If the positions are not in as many series as are priced.
         """
+        check_shape("positions", positions, (positions.shape[0], len(self.marks.value)))
         value = positions @ self.marks.value
         maintenance, initial = np.empty(len(value)), np.empty(len(value))
         for rows, block in row_blocks(positions, BLOCK):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from abm.market.pricing import ROOT_TWO_PI, black_value, log_ratio
+from abm.market.pricing import ROOT_TWO_PI, black_value, check_shapes, log_ratio
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -40,7 +40,7 @@ def implied_volatility_of_price(
     forward, strike : array_like of float
         Dollars, above 0.
     years : array_like of float
-        Time to expiry, above 0.
+        Time to expiry, at least 0; at 0 only the intrinsic value is a price.
     is_call : array_like of bool
         Call where true, put elsewhere.
     discount : array_like of float
@@ -54,7 +54,8 @@ def implied_volatility_of_price(
     Raises
     ------
     ValueError
-        If a price is outside its no-arbitrage bounds, or an argument is not above 0.
+        If a price is outside its no-arbitrage bounds, an argument is out of its range, or the
+        shapes do not fit.
 
     References
     ----------
@@ -67,6 +68,14 @@ def implied_volatility_of_price(
     >>> float(implied_volatility_of_price(price, 100.0, 120.0, 0.5, is_call=True).round(12))
     0.35
     """
+    check_shapes(
+        price=price,
+        forward=forward,
+        strike=strike,
+        years=years,
+        is_call=is_call,
+        discount=discount,
+    )
     arrays = np.broadcast_arrays(
         *(np.asarray(item, dtype=np.float64) for item in (price, forward, strike, years, discount)),
         np.asarray(is_call, dtype=np.bool_),
@@ -74,13 +83,18 @@ def implied_volatility_of_price(
     shape = arrays[0].shape
     paid, future, struck, time, factor = (np.ravel(array) for array in arrays[:5])
     call = np.ravel(arrays[5]).astype(np.bool_)
-    for name, values in (("forward", future), ("strike", struck), ("years", time)):
-        if not (np.isfinite(values) & (values > 0)).all():
-            bad = values[~(np.isfinite(values) & (values > 0))][0]
+    for name, values in (("forward", future), ("strike", struck), ("discount", factor)):
+        for bad in values[~(np.isfinite(values) & (values > 0))][:1]:
             raise ValueError(f"{name} is {bad}; it must be finite and > 0")
+    for bad in time[~(np.isfinite(time) & (time >= 0))][:1]:
+        raise ValueError(f"years is {bad}; it must be finite and >= 0")
     time_value = _time_value(paid / factor, future, struck, call)
-    total = _total_volatility(time_value, future, struck)
-    return np.asarray(total / np.sqrt(time)).reshape(shape)
+    expired = time == 0
+    early = expired & (time_value > PRICE_ROUNDING * np.maximum(future, struck))
+    for bad in paid[early][:1]:
+        raise ValueError(f"price is {bad}; where years is 0 it must be the intrinsic value")
+    total = _total_volatility(np.where(expired, 0.0, time_value), future, struck)
+    return np.asarray(total / np.sqrt(np.where(expired, 1.0, time))).reshape(shape)
 
 
 def _time_value(

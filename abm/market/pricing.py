@@ -153,6 +153,14 @@ def black_76(
     >>> black_76(100.0, 100.0, 1.0, 0.2, is_call=True).round(4)
     np.float64(7.9656)
     """
+    check_shapes(
+        forward=forward,
+        strike=strike,
+        years=years,
+        volatility=volatility,
+        is_call=is_call,
+        discount=discount,
+    )
     _check(forward=forward, strike=strike, discount=discount)
     _check_not_negative(years=years, volatility=volatility)
     total = np.asarray(volatility, dtype=np.float64) * np.sqrt(np.asarray(years))
@@ -196,6 +204,15 @@ def black_scholes_merton(
     ----------
     R. C. Merton, Theory of rational option pricing, Bell J. Economics 4 (1973), section 7.
     """
+    check_shapes(
+        spot=spot,
+        strike=strike,
+        years=years,
+        volatility=volatility,
+        is_call=is_call,
+        rate=rate,
+        dividend=dividend,
+    )
     _check(spot=spot, strike=strike)
     _check_not_negative(years=years, volatility=volatility)
     _check_finite(rate=rate, dividend=dividend)
@@ -261,6 +278,15 @@ def greeks(
     ----------
     E. G. Haug, The Complete Guide to Option Pricing Formulas, 2nd ed. (2007), chapter 2.
     """
+    check_shapes(
+        spot=spot,
+        strike=strike,
+        years=years,
+        volatility=volatility,
+        is_call=is_call,
+        rate=rate,
+        dividend=dividend,
+    )
     _check(spot=spot, strike=strike)
     _check_not_negative(years=years, volatility=volatility)
     _check_finite(rate=rate, dividend=dividend)
@@ -306,6 +332,30 @@ def sensitivities(
         rho=sign * strike * time * discount * in_strike,
         dividend_rho=-sign * spot * time * growth * in_spot,
     )
+
+
+def check_shapes(**arguments: ArrayLike) -> None:
+    """Check that arguments broadcast against each other.
+
+    Raises
+    ------
+    ValueError
+        Names the first argument that does not fit those before it.
+    """
+    try:
+        np.broadcast(*arguments.values())
+    except ValueError as fault:
+        shape: tuple[int, ...] = ()
+        for name, values in arguments.items():
+            own = np.shape(values)
+            try:
+                shape = np.broadcast_shapes(shape, own)
+            except ValueError:
+                raise ValueError(
+                    f"{name} has shape {own}; it must broadcast against {shape}, the shape of the "
+                    "arguments before it"
+                ) from fault
+        raise
 
 
 def _first_bad(name: str, values: ArrayLike, rule: str, good: NDArray[np.bool_]) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.sparse import csr_array
 
 from abm.margin import (
     METHODS,
@@ -31,6 +32,8 @@ from abm.market import InstrumentTable, implied_volatility
 from abm.scenario.market import StressGrid, Volatility
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from tests.margin.conftest import BookMaker
@@ -394,3 +397,24 @@ def test_the_portfolio_methods_ranges_are_those_of_the_scenario() -> None:
     assert min(spots) == pytest.approx(0.8)
     assert parameters.volatility_range_up == 0.3
     assert len(parameters.points) == 31
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_positions_in_other_series_than_are_priced_are_refused(method: str) -> None:
+    marks = mark_instruments(SERIES, 100.0, 0.8, 0, FLAT)
+    prepared = METHODS[method](GRID).prepare(SERIES, marks, 0)
+    wide = csr_array((2, len(SERIES) + 1))
+    with pytest.raises(ValueError, match=rf"^positions has shape \(2, {len(SERIES) + 1}\); it"):
+        prepared.requirements(wide)
+
+
+@pytest.mark.parametrize("value", [mark_instruments, option_values])
+@pytest.mark.parametrize("number", [math.nan, math.inf, -1.0])
+def test_a_price_or_a_level_that_is_none_is_named(
+    value: Callable[..., object], number: float
+) -> None:
+    rule = Volatility(base=0.8)
+    with pytest.raises(ValueError, match=f"^price_usd is {number}; it must be finite and above 0"):
+        value(SERIES, number, 0.8, 0, rule)
+    with pytest.raises(ValueError, match=f"^level is {number}; it must be finite and at least 0"):
+        value(SERIES, 100.0, number, 0, rule)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -75,3 +77,9 @@ def test_spans_total_adds_charges_takes_credit_and_keeps_the_minimum(
         short_option_minimum=minimum,
     )
     assert total == expected
+
+
+@pytest.mark.parametrize("number", [-1.0, math.nan, math.inf])
+def test_a_part_of_spans_total_that_is_none_is_named(number: float) -> None:
+    with pytest.raises(ValueError, match=f"^delivery is {number}; it must be finite and at least"):
+        span_total(10.0, delivery=number)

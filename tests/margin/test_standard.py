@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -93,3 +97,23 @@ def test_margin_grows_in_proportion_to_the_portfolio(lots: list[int], times: int
 def test_nothing_is_left_over_and_initial_is_no_looser_than_maintenance(lots: list[int]) -> None:
     maintenance, initial = margins(*lots)
     assert initial <= maintenance <= 0.0
+
+
+@pytest.mark.parametrize(
+    ("fields", "lots", "spot", "message"),
+    [
+        ({}, [1.0, 0.0, 0.0], math.nan, "spot is nan; it must be finite and above 0"),
+        ({}, [1.0, 0.0], 100.0, r"positions has shape \(1, 2\); it must be \(1, 3\)"),
+        ({}, [math.inf, 0.0, 0.0], 100.0, r"positions.data\[0\] is inf; it must be finite"),
+        ({"strike": np.array([100.0, -1.0, 90.0])}, [0.0] * 3, 100.0, r"strike\[1\] is -1.0; "),
+        ({"value": np.array([5.0, 2.0])}, [0.0] * 3, 100.0, r"value has shape \(2,\); "),
+        ({"expiry": np.array([0, 1, 0])}, [0.0] * 3, 100.0, r"expiry\[1\] is 1.0; .*at most 0"),
+        ({"forward": np.array([math.inf])}, [0.0] * 3, 100.0, r"forward\[0\] is inf; "),
+    ],
+)
+def test_bad_input_is_named_with_its_value_and_the_rule(
+    fields: dict[str, Any], lots: list[float], spot: float, message: str
+) -> None:
+    positions = csr_array(np.array([lots]))
+    with pytest.raises(ValueError, match=f"^{message}"):
+        standard_margin(replace(TABLE, **fields), positions, spot, StandardParameters())

@@ -90,11 +90,29 @@ def test_a_price_outside_its_bounds_is_refused(
         implied(price, strike=strike, is_call=is_call)
 
 
-@pytest.mark.parametrize("name", ["forward", "strike", "years"])
+@pytest.mark.parametrize("name", ["forward", "strike", "discount"])
 @pytest.mark.parametrize("number", [0.0, -1.0, math.nan, math.inf])
 def test_an_argument_that_is_not_above_zero_is_named(name: str, number: float) -> None:
     with pytest.raises(ValueError, match=f"^{name} is {number}; it must be finite and > 0"):
         implied(10.0, **{name: number})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("number", [-1.0, math.nan, math.inf])
+def test_a_time_that_is_past_or_no_number_is_named(number: float) -> None:
+    with pytest.raises(ValueError, match=f"^years is {number}; it must be finite and >= 0"):
+        implied(10.0, years=number)
+
+
+def test_at_expiry_the_intrinsic_value_has_no_volatility_and_no_other_price_is_one() -> None:
+    # A call of 80 is worth the 20 that it pays.
+    assert implied(20.0, strike=80.0, years=0.0) == 0.0
+    with pytest.raises(ValueError, match=r"^price is 20\.5; where years is 0 it must be"):
+        implied(20.5, strike=80.0, years=0.0)
+
+
+def test_prices_and_strikes_that_do_not_fit_are_named() -> None:
+    with pytest.raises(ValueError, match=r"^strike has shape \(3,\); it must broadcast against"):
+        implied_volatility_of_price([1.0, 2.0], 100.0, [90.0, 100.0, 110.0], 0.5, is_call=True)
 
 
 def test_the_bounds_are_those_of_the_discounted_price() -> None:

@@ -315,3 +315,11 @@ def test_a_bad_number_in_a_table_is_found(name: str) -> None:
     arguments[name] = np.array([1.0, -2.0, 3.0])
     with pytest.raises(ValueError, match=f"^{name} is -2.0; "):
         black_76(**arguments, is_call=True)
+
+
+@pytest.mark.parametrize("value", [black_scholes_merton, greeks, black_76])
+def test_arguments_that_do_not_fit_are_named(value: Callable[..., object]) -> None:
+    with pytest.raises(
+        ValueError, match=r"^volatility has shape \(2,\); it must broadcast against \(3,\)"
+    ):
+        value(100.0, [90.0, 100.0, 110.0], 1.0, [0.2, 0.3], is_call=True)
