@@ -1,18 +1,23 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import polars as pl
 import pytest
 
-from abm.dashboard.app import make_app
+from abm.dashboard.app import _controls, make_app
+from abm.dashboard.catalog import Selection
+from abm.dashboard.pages import PAGES
 from abm.recording.results import read_results
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from flask.testing import FlaskClient
+
+    from abm.dashboard.pages.base import Choices, Control
 
 HERE = "http://127.0.0.1:8050"
 
@@ -98,3 +103,11 @@ def test_no_file_is_served_but_the_assets(client: FlaskClient, path: str) -> Non
 def test_a_fault_of_one_page_leaves_the_server_standing(client: FlaskClient) -> None:
     assert client.post("/_dash-update-component", base_url=HERE, json={}).status_code >= 400
     assert client.get("/", base_url=HERE).status_code == 200
+
+
+def test_choices_that_results_cannot_offer_leave_the_page_itself_standing() -> None:
+    def controls(_: Selection, __: Choices) -> list[Control]:
+        raise KeyError("a column of a later version")
+
+    page = replace(PAGES[0], controls=controls)
+    assert _controls(page, Selection(None), {}) == []

@@ -52,9 +52,8 @@ SMALL_HEIGHT = 340
 # A page's own ink over the grey of the drawing, so that it is dark on white and light on black.
 INK_STYLE = """
 .js-plotly-plot :is(.xtick, .ytick, .y2tick, .cbaxis, .xtitle, .ytitle, .y2title, .legendtext,
-  .gtitle, .cbtitle, .slider-label, .textpoint) text,
-.js-plotly-plot text:is(.xtitle, .ytitle, .y2title, .legendtext, .gtitle, .slider-label,
-  .bartext-outside) { fill: var(--ink) !important; }
+  .gtitle, .cbtitle, .slider-label, .textpoint) text, .js-plotly-plot text:is(.xtitle, .ytitle,
+  .y2title, .legendtext, .gtitle, .slider-label, .bartext-outside) { fill: var(--ink) !important; }
 """
 
 

@@ -19,6 +19,8 @@ from abm.analysis.figures.base import (
     ORANGE,
     PURPLE,
     RED,
+    SKY,
+    YELLOW,
     Figure,
     canvas,
     finish,
@@ -47,6 +49,7 @@ MOST_ACCOUNTS = 12
 MOST_LINES = 40
 # Of the whole: light words can be read on it, on a white page and on a black one.
 DARK = "#4d4d4d"
+LIGHT = (ORANGE, PURPLE, SKY, YELLOW)
 COLOURS = {"auction": ORANGE, "message": RED, "trades": PURPLE, "event": BLUE, "liquidation": GREY}
 
 
@@ -103,6 +106,7 @@ def all_causes(results: RunResults) -> Figure:
             marker={"colors": [colour for *_, colour in nodes]},
             branchvalues="total",
             texttemplate="%{label}<br>%{text}",
+            textfont={"color": ["#111" if colour in LIGHT else "#fff" for *_, colour in nodes]},
             hovertemplate="%{label}: %{text}, %{percentRoot:.1%} of all<extra></extra>",
             tiling={"orientation": "v"},
             sort=False,
