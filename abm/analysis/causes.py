@@ -25,7 +25,9 @@ def missing_backing(results: RunResults) -> dict[int, int]:
     """Return what stood behind nothing of what liquidations sold, in micro-dollars, by number."""
     missing: defaultdict[int, int] = defaultdict(int)
     for row in results.table("auctions").iter_rows(named=True):
-        gap = round((row["published_value_usd"] - row["backed_value_usd"]) * MICRO)
+        # Results of versions that knew no theft of backing do not have the second.
+        backed_usd = row.get("backed_value_usd", row["published_value_usd"])
+        gap = round((row["published_value_usd"] - backed_usd) * MICRO)
         missing[row["liquidation"]] += max(gap, 0)
     return missing
 
