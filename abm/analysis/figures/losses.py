@@ -144,10 +144,9 @@ def losses_by_cause(results: RunResults) -> Figure:
     """Return the bad debt by the shock that held its liquidations up longest."""
     title = "Bad debt by what held it up"
     caption = (
-        "The bad debt of each liquidation, put down to a theft where most of it is that tokens stood "
-        "for nothing, to the shock that held it up longest where one did, or to "
-        "the market where none did. An accounting of delays: what the shocks caused is the "
-        "difference from the paired run."
+        "The bad debt of each liquidation, put down to a theft where most of it is that tokens "
+        "stood for nothing, to the shock that held it up longest where one did, or to the market. "
+        "An accounting: what the shocks caused is the difference from the paired run."
     )
     for table in ("liquidations", "messages", "events", "auctions"):
         if not results.has(table):
