@@ -87,10 +87,11 @@ def loss_of(results: RunResults, liquidation: int | None = None) -> tuple[str, C
 def all_causes(results: RunResults) -> Figure:
     """Return all losses of a run by root, by account, and by the way in which each arose."""
     caption = (
-        "Bad debt put down to the shock that held each liquidation up longest, or to the market "
-        "where none did; then by account, and by way: collateral sold too low, contracts closed "
-        "too dear, margin that came late, or a gap in the price. Widths are dollars and add up "
-        "exactly. It divides losses; what a shock caused is the difference from the paired run."
+        "Bad debt put down to the shock that held each liquidation up longest, to a theft where "
+        "most of it is that tokens stood for nothing, or to the market; then by account, and by "
+        "way: missing backing, collateral sold too low, contracts closed too dear, margin that "
+        "came late, or a gap in the price. Widths are dollars and add up exactly. It divides "
+        "losses; what a shock caused is the difference from the paired run."
     )
     if why := lacks_tree(results):
         return nothing(ALL, caption, why, unit="USD")

@@ -8,6 +8,7 @@ import polars as pl
 
 from abm.analysis.figures.base import BLUE, GREY, RED, Figure, canvas, finish, nothing, words
 from abm.analysis.figures.facts import lacks, time_title, times
+from abm.analysis.figures.study_runs import PARAMETERS
 from abm.recording.schemas import SCHEMAS
 from abm.units import format_value
 
@@ -76,7 +77,8 @@ def difference_table(first: RunResults, second: RunResults) -> pl.DataFrame:
     """
     one, other = first.outcome, second.outcome
     rows = []
-    for column in SCHEMAS["runs"].columns:
+    outcomes = (column for column in SCHEMAS["runs"].columns if column.name not in PARAMETERS)
+    for column in outcomes:
         a, b = one.get(column.name), other.get(column.name)
         if not isinstance(a, int | float) or not isinstance(b, int | float):
             continue

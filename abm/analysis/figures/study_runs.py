@@ -28,6 +28,10 @@ LEVEL = "level of "
 NO_LEVEL = "none"
 
 
+PARAMETERS = ("seed", "shocks", "traders", "hours")
+"""Numbers of a run's row that were put in."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """An outcome of runs: how its column is called, its name for people and its unit."""
@@ -39,11 +43,10 @@ class Outcome:
 
 def outcomes_of(study: StudyResults) -> list[Outcome]:
     """Return the outcomes of a study's runs; those of pairs as differences, too."""
-    parameters = ("seed", "shocks", "traders", "hours")
     found = [
         Outcome(column.name, words(column.name), column.unit)
         for column in SCHEMAS["runs"].columns
-        if column.name not in parameters
+        if column.name not in PARAMETERS
         and column.name in study.columns
         and study.columns[column.name].is_numeric()
     ]
