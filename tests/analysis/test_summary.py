@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from abm.analysis.causes import THEFTS
 from abm.analysis.summary import headline, summarise
 from abm.recording.results import RunResults, read_results
 from abm.recording.schemas import outcome_of
@@ -128,12 +129,13 @@ def exhausted(results: RunResults, layer: str) -> int | None:
 
 def expected_capital(results: RunResults) -> dict[str, Any]:
     """Compute what capital did from the steps and the moves of a run."""
-    steps, moves = results.table("steps"), results.table("moves")
+    steps, moves, events = (results.table(name) for name in ("steps", "moves", "events"))
     idle = (1 - pl.col("required_usd") / pl.col("counted_usd")).clip(0, 1)
     per_locked = steps.select(
         (pl.col("open_interest_lots") * pl.col("price_usd")).mean() / pl.col("locked_usd").mean()
     )
     withdrawals = moves.filter(pl.col("kind").cast(pl.String) == "withdrawal")
+    thefts = events.filter(pl.col("kind").cast(pl.String).is_in(THEFTS))
     return {
         "locked_usd_mean": steps["locked_usd"].mean(),
         "required_usd_mean": steps["required_usd"].mean(),
@@ -142,6 +144,11 @@ def expected_capital(results: RunResults) -> dict[str, Any]:
         "open_interest_per_locked_mean": per_locked.item(),
         "moving_cost_usd": (moves["gas_usd"] + moves["fee_usd"]).sum(),
         "withdrawn_usd": withdrawals["value_usd"].sum(),
+        # Nothing is wrapped in any of these runs, so that nothing can stand for less than its face.
+        "backing_end": 1.0,
+        "stolen_usd": events.filter(pl.col("kind").cast(pl.String).is_in(THEFTS))[
+            "value_usd"
+        ].sum(),
     }
 
 
@@ -160,11 +167,12 @@ def test_the_outcomes_of_the_counterfactual_are_those_of_its_tables(crash: RunRe
 def test_the_crash_exercises_every_counter(crash: RunResults) -> None:
     # Otherwise the comparisons above would compare zeros.
     empty = {key for key, value in crash.outcome.items() if value in (0, None)}
-    # No chain of the crash reorganises, nobody forges, and no trader takes money out; it has one
-    # funded layer, and socialises what that leaves without ever falling short.
+    # No chain of the crash reorganises, nobody forges or steals, and no trader takes money out; it
+    # has one funded layer, and socialises what that leaves without ever falling short.
     layers = {outcome_of(layer) for layer in LAYERS} - {"paid_by_fund_usd", "socialised_usd"}
     last = {f"{layer}_exhausted_second" for layer in LAYERS if layer != "fund"}
-    assert empty == {"uncovered_usd", "messages_void", "withdrawn_usd"} | layers | last
+    unused = {"uncovered_usd", "messages_void", "withdrawn_usd", "stolen_usd"}
+    assert empty == unused | layers | last
 
 
 @each_run
