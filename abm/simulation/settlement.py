@@ -101,14 +101,15 @@ def settle_bids(world: World) -> None:
         ledger.transfer(wallet, holders.outside, cash, gas)
         ledger.transfer(wallet, holders.auction[chain], cash, paid)
         ledger.transfer(holders.auction[chain], wallet, auction.token, units)
-        backing = world.place.bridge.backing() / world.place.counted_backing()
+        backed = world.place.tokens.seen_usd(world.board[chain].price_usd)
+        backed *= world.place.bridge.backing()
         world.desk.sell(
             auction,
             units,
             paid,
             world.now,
             published_usd=units * published,
-            backed_usd=units * published * float(backing[auction.token]),
+            backed_usd=units * float(backed[auction.token]),
         )
         due = world.now + seconds(world.scenario.liquidators.resale_seconds / 3_600)
         resale = Resale(due, world.next_number(), bid.liquidator, auction.token, units)
