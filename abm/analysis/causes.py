@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from abm.analysis.delays import held_up
+from abm.recording.events import THEFTS
 from abm.units import MICRO, dollars
 
 if TYPE_CHECKING:
@@ -15,10 +16,6 @@ if TYPE_CHECKING:
 
 MARKET = "market"
 """The cause of a loss in whose liquidation no shock held anything up."""
-
-
-THEFTS = ("stolen", "minted_unbacked", "spent_twice")
-"""Kinds of events after which tokens stand for nothing."""
 
 
 def missing_backing(results: RunResults) -> dict[int, int]:

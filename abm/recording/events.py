@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 ROOT = 0
 """The start of the run, which caused itself."""
 
+THEFTS = ("stolen", "minted_unbacked", "spent_twice")
+"""Kinds of events after which tokens may stand for nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Event:

@@ -77,7 +77,8 @@ class Traders(Table):
         Fraction,
         Field(
             description="Withdraws all it can once the insurance fund is below a share of what it "
-            "was, drawn for each trader from 0 to this; 0 for nobody"
+            "was, or what stands behind a wrapped token below a share of its face; the share is "
+            "drawn for each trader from 0 to this; 0 for nobody"
         ),
     ] = 0.0
 

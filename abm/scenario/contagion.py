@@ -45,7 +45,10 @@ class Contagion(Table):
     ] = True
     withdrawal_run: Annotated[
         bool,
-        Field(description="Owners lose confidence as the insurance fund shrinks; if not, none do"),
+        Field(
+            description="Owners lose confidence as the insurance fund, or what stands behind a "
+            "wrapped token, shrinks; if not, none do"
+        ),
     ] = True
 
 
@@ -54,6 +57,9 @@ SWITCHES = tuple(Contagion.model_fields)
 
 WRAPPING = ("asset_bridge", "lock_and_mint", "unified_pool", "centralized_exchange")
 """Architectures under which something stands for other tokens."""
+
+BRIDGED = ("asset_bridge", "lock_and_mint")
+"""Those of them under which each account holds what stands for its own tokens."""
 
 NEEDS: Mapping[str, Callable[[Scenario], bool]] = {
     "late_margin": lambda scenario: bool(scenario.channels),

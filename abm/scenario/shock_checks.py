@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from abm.errors import Problem
+from abm.scenario.contagion import BRIDGED
 from abm.scenario.governance import governed_parameters, with_parameter
 from abm.scenario.references import unknown
 from abm.scenario.shocks import (
@@ -73,7 +74,12 @@ def _poster_problems(scenario: Scenario, key: str, kind: str) -> Iterator[Proble
     """Check that thieves' accounts are there, and where what they post arrives."""
     if kind not in scenario.traders:
         yield unknown(key, kind, scenario.traders, "traders")
-    elif list(scenario.traders[kind].home_chains) != [scenario.venue.chain]:
+        return
+    architecture = scenario.collateral.architecture
+    if architecture not in BRIDGED:
+        rule = f"what is minted is posted only under collateral.architecture {' or '.join(BRIDGED)}"
+        yield Problem(key, kind, f"{rule}, not {architecture}")
+    if list(scenario.traders[kind].home_chains) != [scenario.venue.chain]:
         rule = f"traders.{kind}.home_chains must be {{ {scenario.venue.chain} = 1 }}, for they post"
         yield Problem(key, kind, f"{rule} what is minted on the venue's chain")
 

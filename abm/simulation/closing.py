@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from abm.network import Fate, Transit
+from abm.recording.events import THEFTS
 from abm.scenario.waterfall import LAYERS
 from abm.simulation.balance_sheets import record_moves
 from abm.simulation.snapshots import record_accounts
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
 LATE_MULTIPLE = 2.0
 """A message is late when it took more than this many times what its medians make."""
-
-THEFTS = ("stolen", "minted_unbacked", "spent_twice")
 
 
 def record_end(world: World) -> None:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from abm.agents import choose_withdrawal
-from abm.recording.events import ROOT
+from abm.recording.events import ROOT, THEFTS
 from abm.units import SECONDS_PER_DAY, dollars
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from abm.randomness import Streams
@@ -136,12 +138,12 @@ def request_withdrawals(world: World) -> None:
     running = world.withdrawals.lose_confidence(min(fund, backing))
     if not running:
         return
-    reason = _reason(world, "bad_debt" if fund <= backing else "stolen", "minted_unbacked")
+    reason = _reason(world, ("bad_debt",) if fund <= backing else THEFTS)
     for account in running:
         world.withdrawals.ask(account, world.log.add(world.now, "run", reason, account=account))
 
 
-def _reason(world: World, *kinds: str) -> int:
+def _reason(world: World, kinds: Sequence[str]) -> int:
     """Return the last event of some kinds, which made owners lose confidence."""
     found = (event.id for event in reversed(world.log.events) if event.kind in kinds)
     return next(found, ROOT)

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from abm.errors import Problem, ScenarioError
-from abm.studies.losses import loss_of, run_whole, seeded
+from abm.recording.schemas import SCHEMAS
+from abm.scenario.references import unknown
+from abm.studies.losses import LOSS, loss_of, run_whole, seeded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Mapping
 
     from abm.scenario.history import HistoricRange
     from abm.scenario.model import Scenario
@@ -88,18 +90,30 @@ def compare_with_history(
     Raises
     ------
     ScenarioError
-        If the scenario reports nothing, or a run breaks.
+        If the scenario reports nothing, a measure names no number of a run, or a run breaks.
     ValueError
-        If a measure names no number of a run, or there is no replicate.
+        If there is no replicate.
     """
     if not scenario.history:
         rule = "the scenario must say what is reported: [history.NAME] with outcome, low, high"
         raise ScenarioError(scenario.name, [Problem("history", "", rule)])
+    if problems := list(_problems(scenario.history)):
+        raise ScenarioError(scenario.name, problems)
     rows = run_whole(seeded(scenario, replicates), workers=workers, progress=progress)
     return [
         Comparison(name, reported, tuple(_values(rows, reported)))
         for name, reported in scenario.history.items()
     ]
+
+
+def _problems(history: Mapping[str, HistoricRange]) -> Iterator[Problem]:
+    """Check before anything runs that every measure is one of a run's numbers."""
+    numbers = [LOSS, *(item.name for item in SCHEMAS["runs"].columns if item.kind != "text")]
+    for name, reported in history.items():
+        for key in ("outcome", "per"):
+            value = getattr(reported, key)
+            if value is not None and value not in numbers:
+                yield unknown(f"history.{name}.{key}", value, numbers, "outcomes")
 
 
 def _values(rows: list[RunRow], reported: HistoricRange) -> list[float]:

@@ -198,7 +198,12 @@ def write_note(store: Store, plan: Plan, gathered: Note) -> None:
         "base": plan.data,
         "gathered": gathered,
     }
-    store.write(STUDY, (json.dumps(note, indent=2, sort_keys=True) + "\n").encode())
+    _write_note(store, note)
+
+
+def _write_note(store: Store, note: Note) -> None:
+    # Not sorted: points are numbered in the order of the factors, which others read from here.
+    store.write(STUDY, (json.dumps(note, indent=2) + "\n").encode())
 
 
 def read_note(store: Store) -> Note:
@@ -249,10 +254,7 @@ def install(store: Store, gathered: Note) -> None:
         store.move(f"{GATHERING}/{name}", name)
     for name in set(note["gathered"]["files"]) - set(gathered["files"]):
         store.remove(name)
-    store.write(
-        STUDY,
-        (json.dumps({**note, "gathered": gathered}, indent=2, sort_keys=True) + "\n").encode(),
-    )
+    _write_note(store, {**note, "gathered": gathered})
     for leftover in ("shards", LOG, f"{LOG}.d", GATHERING):
         store.remove(leftover)
 

@@ -8,8 +8,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from abm.analysis.causes import THEFTS
 from abm.analysis.summary import headline, summarise
+from abm.recording.events import THEFTS
 from abm.recording.results import RunResults, read_results
 from abm.recording.schemas import outcome_of
 from abm.scenario import load_scenario, parse_scenario, run_id

@@ -12,6 +12,7 @@ from abm.analysis.why import story, write_story
 from abm.errors import ScenarioError
 from abm.recording.schemas import SCHEMAS
 from abm.scenario import parse_scenario
+from abm.scenario.contagion import BRIDGED
 from abm.scenario.history import HistoricRange
 from abm.simulation.run import simulate
 from abm.studies.history import Comparison, compare_with_history
@@ -118,6 +119,38 @@ def test_a_scenario_that_reports_nothing_cannot_be_compared() -> None:
     scenario = small("forged_collateral_april_2026").model_copy(update={"history": {}})
     with pytest.raises(ScenarioError, match=r"history.*\[history.NAME\]"):
         compare_with_history(scenario, replicates=1)
+
+
+def test_a_measure_that_no_run_has_is_refused_before_any_run() -> None:
+    wrong = HistoricRange(outcome="los_usd", per="stolen", low=0.0, high=1.0, source="invented")
+    scenario = small("forged_collateral_april_2026").model_copy(update={"history": {"it": wrong}})
+    with pytest.raises(ScenarioError) as told:
+        compare_with_history(scenario, replicates=10**6)
+    assert "history.it.outcome" in str(told.value)
+    assert "did you mean 'loss_usd'" in str(told.value)
+    assert "did you mean 'stolen_usd'" in str(told.value)
+
+
+@pytest.mark.parametrize("architecture", BRIDGED)
+def test_thieves_post_under_every_architecture_that_mints_to_them(architecture: str) -> None:
+    recorder = simulate(
+        small("forged_collateral_april_2026", collateral__architecture=architecture)
+    )
+    assert loss(recorder) > 0.3 * outcome(recorder, "stolen_usd")
+
+
+def test_a_run_on_a_token_names_its_theft_and_a_run_on_the_fund_its_loss() -> None:
+    recorder = simulate(small("wrapped_tokens_july_2023"))
+    names = SCHEMAS["events"].names
+    events = {row[0]: dict(zip(names, row, strict=True)) for row in recorder.rows["events"]}
+    causes = {events[event["cause"]]["kind"] for event in events.values() if event["kind"] == "run"}
+    assert causes == {"stolen"}
+
+
+@pytest.mark.parametrize("architecture", ["silo", "message_passing", "unified_pool"])
+def test_nothing_is_posted_where_nothing_is_minted_to_an_account(architecture: str) -> None:
+    with pytest.raises(ScenarioError, match=rf"posted_by.*asset_bridge or .*not {architecture}"):
+        small("forged_collateral_april_2026", collateral__architecture=architecture)
 
 
 def test_thieves_must_live_where_they_post() -> None:

@@ -252,6 +252,22 @@ def test_parts_of_a_study_are_merged_into_the_bytes_of_the_whole(
         merge_studies([str(tmp_path / "whole"), str(tmp_path / "other")], str(tmp_path / "x"))
 
 
+def test_parts_that_hold_every_run_are_merged_in_the_order_of_the_factors(
+    write_study: Callable[..., Path], tmp_path: Path
+) -> None:
+    """Nothing is left to run, so that the merged files are those that stay."""
+    path = write_study('tables = ["liquidations"]\n')
+    # The order of the alphabet would be another one.
+    factors = list(load_study(path).factors)
+    assert factors != sorted(factors)
+    for name in ("whole", "again"):
+        run_study(planned(path), tmp_path / name)
+    merge_studies([str(tmp_path / "again")], str(tmp_path / "out"))
+    assert list(plan_of(tmp_path / "out").study.factors) == factors
+    for name in ("runs.parquet", "liquidations/00000.parquet", "study.json"):
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
 def test_regular_tables_are_kept_at_the_seconds_asked_for(
     write_study: Callable[..., Path], tmp_path: Path
 ) -> None:

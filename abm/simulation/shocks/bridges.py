@@ -186,6 +186,8 @@ def post(world: World, theft: Theft, token: int, units: int, cause: int) -> None
     each, rest = divmod(units, len(theft.accounts))
     for place, account in enumerate(theft.accounts):
         part = each + (place < rest)
+        if not part:
+            continue
         wallet = world.holders.wallet + account
         world.ledger.transfer(world.holders.attacker, wallet, token, part)
         world.architecture.deposit(account, token, part, cause=cause, now=world.now)
