@@ -72,7 +72,6 @@ class LocalWorkers:
         under_way: dict[Future[Record], Batch] = {}
         batch: Batch | None = None
         pool = _pool(self.workers)
-        broken = False
         try:
             while True:
                 while len(under_way) < AHEAD * self.workers and (batch := supply.next()):
@@ -85,12 +84,10 @@ class LocalWorkers:
                     del under_way[future]
                     yield record
         except BrokenProcessPool:
-            broken = True
             # The batch at hand was taken, but may not have been submitted.
             suspects += dict.fromkeys([*under_way.values(), *([batch] if batch else [])])
         finally:
-            # A broken pool ends by itself; left to the end of the process it would abort it there.
-            pool.shutdown(wait=broken or not under_way, cancel_futures=True)
+            pool.shutdown(wait=not under_way, cancel_futures=True)
 
 
 def run_alone(batch: Batch) -> Iterator[Record]:
