@@ -204,18 +204,7 @@ def black_scholes_merton(
     ----------
     R. C. Merton, Theory of rational option pricing, Bell J. Economics 4 (1973), section 7.
     """
-    check_shapes(
-        spot=spot,
-        strike=strike,
-        years=years,
-        volatility=volatility,
-        is_call=is_call,
-        rate=rate,
-        dividend=dividend,
-    )
-    _check(spot=spot, strike=strike)
-    _check_not_negative(years=years, volatility=volatility)
-    _check_finite(rate=rate, dividend=dividend)
+    _check_spot_inputs(spot, strike, years, volatility, is_call, rate, dividend)
     time = np.asarray(years, dtype=np.float64)
     discount = np.exp(-np.asarray(rate) * time)
     forward = np.asarray(spot) * np.exp((np.asarray(rate) - np.asarray(dividend)) * time)
@@ -278,18 +267,7 @@ def greeks(
     ----------
     E. G. Haug, The Complete Guide to Option Pricing Formulas, 2nd ed. (2007), chapter 2.
     """
-    check_shapes(
-        spot=spot,
-        strike=strike,
-        years=years,
-        volatility=volatility,
-        is_call=is_call,
-        rate=rate,
-        dividend=dividend,
-    )
-    _check(spot=spot, strike=strike)
-    _check_not_negative(years=years, volatility=volatility)
-    _check_finite(rate=rate, dividend=dividend)
+    _check_spot_inputs(spot, strike, years, volatility, is_call, rate, dividend)
     return sensitivities(spot, strike, years, volatility, is_call, rate=rate, dividend=dividend)
 
 
@@ -370,6 +348,30 @@ def _least(array: Floats) -> float:
 
 def _most(array: Floats) -> float:
     return float(np.maximum.reduce(array, axis=None))
+
+
+def _check_spot_inputs(
+    spot: ArrayLike,
+    strike: ArrayLike,
+    years: ArrayLike,
+    volatility: ArrayLike,
+    is_call: ArrayLike,
+    rate: ArrayLike,
+    dividend: ArrayLike,
+) -> None:
+    """Check what an option on a spot price is valued from."""
+    check_shapes(
+        spot=spot,
+        strike=strike,
+        years=years,
+        volatility=volatility,
+        is_call=is_call,
+        rate=rate,
+        dividend=dividend,
+    )
+    _check(spot=spot, strike=strike)
+    _check_not_negative(years=years, volatility=volatility)
+    _check_finite(rate=rate, dividend=dividend)
 
 
 def _check(**arguments: ArrayLike) -> None:
