@@ -1,5 +1,6 @@
 """Who acts: each a short Mesa agent around a pure decision."""
 
+from abm.agents.hedging import choose_hedge
 from abm.agents.liquidator import BidDesk, Liquidator, Offer, choose_bids
 from abm.agents.market_maker import MakerDesk, MakerView, MarketMaker, choose_quotes
 from abm.agents.oracle import Oracle, OracleDesk, choose_publication
@@ -32,6 +33,7 @@ __all__ = [
     "TraderView",
     "Withdrawal",
     "choose_bids",
+    "choose_hedge",
     "choose_messages",
     "choose_orders",
     "choose_publication",

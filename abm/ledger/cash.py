@@ -46,6 +46,10 @@ class CashBook:
         view.flags.writeable = False
         return view
 
+    def in_vault(self) -> int:
+        """Return the micro-dollars that the vault holds."""
+        return self._ledger.balance(self.vault, self.token)
+
     def move(self, source: int, destination: int, amount: int) -> None:
         """Move cash between accounts; the source may go below zero.
 

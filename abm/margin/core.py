@@ -170,6 +170,21 @@ class PreparedMargin(Protocol):
         """Return the initial requirement of one account, in dollars, from its row of contracts."""
         ...
 
+    def with_perpetuals(
+        self, positions: csr_array, perpetuals: NDArray[np.float64]
+    ) -> Requirements:
+        """Return the same as `requirements` for accounts that hold perpetuals, too.
+
+        Parameters
+        ----------
+        positions : csr_array of float64, shape (accounts, instruments)
+            Contracts, short below 0.
+        perpetuals : ndarray, shape (accounts,)
+            Contracts of one unit of the underlying each, short below 0, settled in cash, so that
+            they add nothing to the value.
+        """
+        ...
+
 
 class MarginMethod(Protocol):
     """A method of margin, with its parameters."""

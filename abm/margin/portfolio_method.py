@@ -112,13 +112,22 @@ class PreparedPortfolio:
         maintenance, initial = self._by_blocks(positions) if found is None else found
         return Requirements(value, maintenance, initial)
 
-    def _by_blocks(self, positions: csr_array) -> tuple[Floats, Floats]:
+    def with_perpetuals(self, positions: csr_array, perpetuals: Floats) -> Requirements:
+        """Return the same for accounts with perpetuals, which the method nets with options."""
+        check_shape("positions", positions, (positions.shape[0], len(self.marks.value)))
+        value = positions @ self.marks.value
+        return Requirements(value, *self._by_blocks(positions, perpetuals))
+
+    def _by_blocks(
+        self, positions: csr_array, perpetuals: Floats | None = None
+    ) -> tuple[Floats, Floats]:
         """Return what `portfolio_requirements` does, by products of blocks of accounts."""
         maintenance, initial = np.empty(positions.shape[0]), np.empty(positions.shape[0])
         for rows, options in row_blocks(positions, BLOCK):
             nothing = np.zeros(options.shape[0])
+            held = nothing if perpetuals is None else perpetuals[rows]
             found = self.stressed.margins(
-                PortfolioAccounts(options, nothing, nothing, np.zeros((len(nothing), 0)))
+                PortfolioAccounts(options, held, nothing, np.zeros((len(nothing), 0)))
             )
             worth = found.mark_to_market
             maintenance[rows] = np.maximum(worth - found.maintenance, 0.0) + 0.0

@@ -110,6 +110,20 @@ class PreparedSpan:
             maintenance[rows] = np.maximum(-worst, by_pair[-1, 1::2]) + 0.0
         return value, maintenance
 
+    def with_perpetuals(
+        self, positions: csr_array, perpetuals: NDArray[np.float64]
+    ) -> Requirements:
+        """Return the same for accounts with perpetuals, whose profit at each point is linear."""
+        check_shape("positions", positions, (positions.shape[0], len(self.marks.value)))
+        points = span_points(self.grid)
+        one = self.marks.price_usd * (points.price_factor - 1.0) * points.cover
+        profit = positions @ self.changes + np.outer(perpetuals, one)
+        short = -positions.minimum(0.0).sum(axis=1)
+        floor = self.grid.short_option_minimum * self.marks.price_usd * short
+        maintenance = np.maximum(-profit.min(axis=1, initial=0.0), floor) + 0.0
+        value = positions @ self.marks.value
+        return Requirements(value, maintenance, self.grid.initial_factor * maintenance)
+
     def initial(self, lots: NDArray[np.int64]) -> float:
         """Return the initial requirement of one account, in dollars, from its row of contracts."""
         held = lots.nonzero()[0]

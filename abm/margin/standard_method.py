@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 # Accounts in a block: their payoffs at all strikes of an expiry stay in a core's own cache.
 BLOCK = 4_096
 
+# Of a perpetual's value: Derive v2-core, scripts/config-mainnet.sol at 7736900d.
+MAINTENANCE_PERPETUAL = 0.065
+INITIAL_PERPETUAL = 0.10
+
 
 class StandardMethod:
     """`abm.margin.standard_margin` with the parameters of its source.
@@ -80,6 +84,18 @@ class PreparedStandard:
             maintenance[rows] = np.maximum(value[rows] - left.maintenance, 0.0)
             initial[rows] = np.maximum(value[rows] - left.initial, 0.0)
         return Requirements(value, maintenance, initial)
+
+    def with_perpetuals(
+        self, positions: csr_array, perpetuals: NDArray[np.float64]
+    ) -> Requirements:
+        """Return the same for accounts with perpetuals: each is charged apart, nothing offset."""
+        alone = self.requirements(positions)
+        value_usd = np.abs(perpetuals) * self.marks.price_usd
+        return Requirements(
+            alone.position_value,
+            alone.maintenance + MAINTENANCE_PERPETUAL * value_usd,
+            alone.initial + INITIAL_PERPETUAL * value_usd,
+        )
 
     def initial(self, lots: NDArray[np.int64]) -> float:
         """Return the initial requirement of one account, in dollars, from its row of contracts."""

@@ -4,6 +4,7 @@ from abm.market.board import PriceBoard, Round
 from abm.market.implied import implied_volatility_of_price
 from abm.market.instruments import InstrumentTable, list_instruments, settlement_price
 from abm.market.listing import list_near
+from abm.market.local_prices import LocalPrices
 from abm.market.paths import Grid, draw_paths, price_path
 from abm.market.pricing import Greeks, black_76, black_scholes_merton, black_value, greeks
 from abm.market.spot import SpotPrice, largest_move, scaled, worth_usd
@@ -14,6 +15,7 @@ __all__ = [
     "Greeks",
     "Grid",
     "InstrumentTable",
+    "LocalPrices",
     "PriceBoard",
     "Round",
     "SpotPrice",

@@ -16,6 +16,15 @@ MARKET_TABLES: dict[str, TableSchema] = {
         ("aggressor", "text", "", "side that took the price"),
         ("kind", "text", "", "opening, order, close_out or take_over"),
     ),
+    "hedges": table(
+        "one market maker that hedges at one sampled step",
+        ("second", "int", "seconds", "from the start of the run"),
+        ("account", "int", "", "market maker"),
+        ("option_delta_lots", "float", "contracts", "change of its options' marks for a dollar"),
+        ("percent_gamma_lots", "float", "contracts", "change of that delta if the price rises 1 %"),
+        ("hedge_lots", "int", "contracts", "perpetuals it holds, short below 0"),
+        ("hedge_usd", "float", "USD", "what they are worth at the true price beyond settlement"),
+    ),
     "quotes": table(
         "one series at one sampled step",
         ("second", "int", "seconds", "from the start of the run"),

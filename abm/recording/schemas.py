@@ -160,6 +160,18 @@ SCHEMAS: dict[str, TableSchema] = {
         ("claim_age_seconds", "float", "seconds", "mean age of the claims"),
         ("liquidator_usd", "float", "USD", "cash of active liquidators there"),
         ("open_auctions", "int", "auctions", "on sale"),
+        ("local_usd", "float", "USD", "price there; missing without hedge_market, as the rest is"),
+        ("displacement", "float", "", "log of it over the price without sales and hedges"),
+        ("basis", "float", "", "of it over the price on the venue's chain, less one"),
+        ("market_depth_usd", "float", "USD", "value of a trade that moves it by 1 %"),
+        (
+            "resale_flow_usd",
+            "float",
+            "USD",
+            "bought less sold by liquidators since the last row",
+        ),
+        ("hedge_flow_usd", "float", "USD", "the same, by market makers"),
+        ("arbitrage_flow_usd", "float", "USD", "the same, by arbitrageurs"),
     ),
     "oracles": table(
         "the feed of one chain at one sampled step",

@@ -18,6 +18,7 @@ from abm.scenario.fields import (
     Seconds,
     Table,
 )
+from abm.scenario.hedge_market import Hedging
 
 Shares = Annotated[dict[str, Positive], Field(min_length=1, description="Relative weights by name")]
 
@@ -141,6 +142,9 @@ class MarketMakers(Table):
     requote_move: Annotated[
         NotNegative, Field(description="Relative price move that makes them quote anew")
     ] = 0.0005
+    hedging: Annotated[
+        Hedging | None, Field(description="How they hedge the delta of their options; not at all")
+    ] = None
 
 
 class Relayers(Table):

@@ -43,6 +43,13 @@ class Contagion(Table):
             "the lock whole at once, as Jump Crypto did for Wormhole in February 2022"
         ),
     ] = True
+    fire_sale_price: Annotated[
+        bool,
+        Field(
+            description="Sales of collateral and hedges move the local price; if not, all trade at "
+            "the price as it would be without them"
+        ),
+    ] = True
     withdrawal_run: Annotated[
         bool,
         Field(
@@ -64,6 +71,7 @@ BRIDGED = ("asset_bridge", "lock_and_mint")
 NEEDS: Mapping[str, Callable[[Scenario], bool]] = {
     "late_margin": lambda scenario: bool(scenario.channels),
     "wrapped_token_backing": lambda scenario: scenario.collateral.architecture in WRAPPING,
+    "fire_sale_price": lambda scenario: scenario.hedge_market is not None,
     "withdrawal_run": lambda scenario: any(
         kind.panic_below > 0 for kind in scenario.traders.values()
     ),

@@ -12,6 +12,7 @@ from abm.scenario.clock import Clock
 from abm.scenario.collateral import Collateral, GasTreasury, Liquidation
 from abm.scenario.contagion import Contagion
 from abm.scenario.fields import Name, Table
+from abm.scenario.hedge_market import HedgeMarket, hedge_market_problems
 from abm.scenario.history import HistoricRange
 from abm.scenario.market import ExchangeRules, Market, StressGrid
 from abm.scenario.network import OWN_WORTHS, Chain, Channel, Protocol, Token
@@ -39,6 +40,10 @@ class Scenario(Table):
     protocols: Annotated[dict[Name, Protocol], Field(default_factory=dict)]
     channels: Annotated[dict[Name, Channel], Field(default_factory=dict)]
     venue: ExchangeRules
+    hedge_market: Annotated[
+        HedgeMarket | None,
+        Field(description="Prices that sales and hedges move; none moves any if not given"),
+    ] = None
     collateral: Collateral
     margin: StressGrid = StressGrid()
     liquidation: Liquidation = Liquidation()
@@ -247,5 +252,6 @@ def cross_table_problems(scenario: Scenario) -> list[Problem]:
         _time_problems,
         shock_problems,
         waterfall_problems,
+        hedge_market_problems,
     )
     return [problem for check in checks for problem in check(scenario)]

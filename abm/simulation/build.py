@@ -15,6 +15,7 @@ from abm.randomness import Streams
 from abm.recording.events import EventLog
 from abm.recording.recorder import Recorder
 from abm.simulation.layers import build_waterfall
+from abm.simulation.local_market import build_local_market
 from abm.simulation.market import draw_market
 from abm.simulation.opening import endow, open_positions
 from abm.simulation.population import (
@@ -149,6 +150,7 @@ def build_world(scenario: Scenario) -> World:
         requirements=Requirements(nothing, nothing, nothing),
         beliefs=Beliefs(marks, nothing, nothing, nothing, nothing, nothing),
         listed=np.zeros(len(instruments), dtype=np.bool_),
+        local=build_local_market(scenario, cash, holders.outside, opening.price_usd),
     )
     endow(world)
     # Vaults report their opening balances, as if all had been delivered long ago.

@@ -12,6 +12,7 @@ import numpy as np
 
 from abm.agents import MakerView, Offer, Pending, TraderView
 from abm.margin import unit_initial
+from abm.simulation.local_market import sale_multiple
 from abm.simulation.world import Ladder, Quoted, Refill
 from abm.units import MICRO
 from abm.venue.orders import ANY_BID
@@ -262,29 +263,29 @@ class AuctionDesk:
         ):
             return []
         published = world.place.counted_unit_usd(world.board[chain].price_usd)
-        resale = self._resale_unit_usd()
-        return [
-            Offer(
-                auction.id,
-                auction.units_left,
-                world.auctions.factor(auction, world.now) * float(published[auction.token]),
-                float(resale[auction.token]),
-            )
-            for auction in world.auctions.open_on(chain)
-        ]
+        resale = self._resale_unit_usd(chain)
+        offers = []
+        for auction in world.auctions.open_on(chain):
+            token, left = auction.token, auction.units_left
+            ask_usd = world.auctions.factor(auction, world.now) * float(published[token])
+            share = sale_multiple(world, chain, token, left, self.cash_usd(liquidator), ask_usd)
+            offers.append(Offer(auction.id, left, ask_usd, float(resale[token]) * share))
+        return offers
 
-    def _resale_unit_usd(self) -> NDArray[np.float64]:
-        """Return what selling one base unit of each token elsewhere would bring now."""
+    def _resale_unit_usd(self, chain: str) -> NDArray[np.float64]:
+        """Return what selling one base unit of each token would bring now on a chain."""
         world = self._world
-        return world.unit_usd(world.price_usd) * (1.0 - world.scenario.liquidators.resale_cost)
+        unit_usd = world.unit_usd(world.price_at(chain))
+        return unit_usd * (1.0 - world.scenario.liquidators.resale_cost)
 
     def wealth_usd(self, liquidator: int) -> float:
         """Return a liquidator's cash, and what selling all else that it holds would bring now."""
         world = self._world
         wallet = world.holders.liquidator + liquidator
+        resale = self._resale_unit_usd(world.liquidators.chains[liquidator])
         return self.cash_usd(liquidator) + fsum(
             world.ledger.balance(wallet, token) * unit_usd
-            for token, unit_usd in enumerate(self._resale_unit_usd().tolist())
+            for token, unit_usd in enumerate(resale.tolist())
             if token != world.cash.token
         )
 

@@ -9,6 +9,8 @@ import numpy as np
 from abm.contagion import Exposure, Node, multilayer_graph
 from abm.margin import option_values, total_value
 from abm.scenario.waterfall import FUNDED
+from abm.simulation.hedging import hedge_value
+from abm.simulation.local_market import worth_where_it_stands
 from abm.units import MICRO, SECONDS_PER_HOUR, dollars
 
 if TYPE_CHECKING:
@@ -46,14 +48,14 @@ class BalanceSheet:
             world.scenario.market.volatility,
         )
         positions = world.positions.sparse()
-        unit_usd = world.unit_usd(world.price_usd)
-        self.own: NDArray[np.float64] = world.cash.balances / MICRO + positions @ value
+        cash_usd: NDArray[np.float64] = world.cash.balances / MICRO
+        self.own = cash_usd + positions @ value + hedge_value(world, world.price_usd)
         self.gross: NDArray[np.float64] = abs(positions) @ value
         vaults = world.ledger.block(world.holders.vault, accounts)
         counted = world.place.counted_unit_usd(world.price_usd)
-        self.vault = total_value(vaults, unit_usd)
+        self.vault = worth_where_it_stands(world, vaults)
         self.claim = total_value(world.architecture.claims.units, counted)
-        self.equity = self.own + total_value(world.owned_units(), unit_usd)
+        self.equity = self.own + worth_where_it_stands(world, world.owned_units())
         self.groups = _groups(world)
         self.stand = [world.architecture.chain_of(account) for account in range(accounts)]
 

@@ -52,7 +52,7 @@ class FeedDesk:
             draw = world.streams.uniforms("oracle", chain, str(step), count=1)[0]
             error *= exp(self._rule.error_ln_sigma * STANDARD_NORMAL.inv_cdf(draw or 2.0**-54))
         return Round(
-            scaled(world.path.spot(step), error),
+            scaled(world.price_at(chain, step), error),
             float(world.path.level[step]),
             step * clock.step_seconds,
         )
@@ -101,7 +101,7 @@ class FeedDesk:
         if not world.scenario.contagion.oracle_error:
             level = float(world.path.level[world.step])
             for chain in world.scenario.chains:
-                world.board.publish(chain, Round(world.price_usd, level, world.now))
+                world.board.publish(chain, Round(world.price_at(chain), level, world.now))
             return
         while self._travelling and self._travelling[0][0] <= world.now:
             _, _, chain, fresh = heapq.heappop(self._travelling)
@@ -126,14 +126,14 @@ class FeedDesk:
 def record_feeds(world: World) -> None:
     """Add a row for the feed of every chain: how old and how wrong it is."""
     for chain in world.scenario.chains:
-        stands = world.board[chain]
+        stands, price_usd = world.board[chain], world.price_at(chain)
         world.recorder.add(
             "oracles",
             world.now,
             chain,
-            world.price_usd,
+            price_usd,
             stands.price_usd,
-            stands.price_usd / world.price_usd - 1.0,
+            stands.price_usd / price_usd - 1.0,
             world.now - stands.observed_second,
             world.board.publications(chain),
             world.oracle_is_stale(chain),

@@ -14,6 +14,8 @@ from abm.margin import (
     total_value,
 )
 from abm.market import list_near
+from abm.simulation.hedging import hedge_value, with_hedges
+from abm.simulation.local_market import worth_where_it_stands
 from abm.units import MICRO
 from abm.venue import Beliefs
 
@@ -82,6 +84,8 @@ def revalue(world: World) -> None:
     else:
         world.requirements = world.margin.requirements(world.positions.sparse())
         world.revalued_marks = world.marks
+    if world.local is not None and world.local.hedges is not None:
+        world.requirements = with_hedges(world, world.local.hedges)
     own = world.cash.balances / MICRO + world.requirements.position_value
     counted, claim_usd = _claims(world)
     world.beliefs = Beliefs(
@@ -127,7 +131,7 @@ def _claims(world: World) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 def owned_value(world: World) -> NDArray[np.float64]:
     """Return what every account's collateral is really worth, wherever it is, in dollars."""
-    return total_value(world.owned_units(), world.unit_usd(world.price_usd))
+    return worth_where_it_stands(world, world.owned_units())
 
 
 def true_equity(world: World, owned_usd: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -147,4 +151,4 @@ def true_equity(world: World, owned_usd: NDArray[np.float64]) -> NDArray[np.floa
     )
     positions = world.positions.sparse() @ value
     equity: NDArray[np.float64] = world.cash.balances / MICRO + positions + owned_usd
-    return equity
+    return equity + hedge_value(world, world.price_usd)

@@ -8,6 +8,7 @@ from math import ceil
 import numpy as np
 
 from abm.market import settlement_price
+from abm.simulation.local_market import sell_locally
 from abm.simulation.world import Ladder, Refill, Resale, World
 from abm.units import MICRO, seconds
 from abm.venue import Order
@@ -118,12 +119,13 @@ def settle_bids(world: World) -> None:
 
 
 def settle_resales(world: World) -> None:
-    """Let liquidators sell what they bought, at the true price less the cost of selling."""
+    """Let liquidators sell what they bought, at their chain's price less the cost of selling."""
     ledger, holders = world.ledger, world.holders
     while world.resales and world.resales[0].second <= world.now:
         resale = heapq.heappop(world.resales)
         wallet = holders.liquidator + resale.liquidator
-        worth_usd = resale.units * float(world.unit_usd(world.price_usd)[resale.token])
+        chain = world.liquidators.chains[resale.liquidator]
+        worth_usd = sell_locally(world, chain, resale.token, resale.units)
         micro_dollars = int(worth_usd * (1.0 - world.scenario.liquidators.resale_cost) * MICRO)
         ledger.transfer(wallet, holders.outside, resale.token, resale.units)
         ledger.transfer(holders.outside, wallet, world.cash.token, micro_dollars)

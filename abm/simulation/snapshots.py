@@ -11,6 +11,12 @@ from abm.scenario.waterfall import FUNDED
 from abm.simulation.balance_sheets import record_balance_sheets
 from abm.simulation.exposures import record_exposures
 from abm.simulation.feeds import record_feeds
+from abm.simulation.hedging import record_hedges
+from abm.simulation.local_market import (
+    local_columns,
+    value_in_vaults,
+    worth_where_it_stands,
+)
 from abm.simulation.quote_samples import record_quotes
 from abm.simulation.revaluation import owned_value, true_equity
 from abm.units import MICRO, dollars
@@ -81,6 +87,7 @@ def record_step(world: World) -> None:
         _record_channels(world, backlog)
         record_balance_sheets(world)
         record_quotes(world)
+        record_hedges(world)
     record_exposures(world)
 
 
@@ -95,13 +102,12 @@ def capital(world: World, owned_usd: NDArray[np.float64]) -> tuple[float, float,
 
     ``owned_usd`` is from `owned_value`.
     """
-    vaults = world.ledger.held_in_block(world.holders.vault, len(world.cash.balances))
     makers = dollars(sum(int(world.cash.balances[maker]) for maker in world.makers))
     owned = float(owned_usd.sum())
     traders = slice(0, len(world.traders))
     return (
         owned + makers,
-        owned - float((vaults * world.unit_usd(world.price_usd)).sum()),
+        owned - value_in_vaults(world),
         float(np.maximum(world.beliefs.equity[traders], 0.0).sum()),
         float(world.beliefs.initial[traders].sum()),
     )
@@ -121,8 +127,7 @@ def spread_volatility(world: World) -> float | None:
 def _record_chains(world: World) -> None:
     now = world.now
     traders = len(world.traders)
-    prices = world.unit_usd(world.price_usd)
-    vaults = total_value(world.ledger.block(world.holders.vault, traders), prices)
+    vaults = worth_where_it_stands(world, world.ledger.block(world.holders.vault, traders))
     claims = world.architecture.claims
     counted = world.place.counted_unit_usd(world.price_usd)
     claimed = total_value(claims.units[:traders], counted)
@@ -150,6 +155,7 @@ def _record_chains(world: World) -> None:
             float(ages[there].mean()) if there.any() else None,
             dollars(sum(cash)),
             len(world.auctions.open_on(name)),
+            *local_columns(world, name),
         )
 
 
@@ -173,7 +179,7 @@ def record_accounts(world: World, moment: str) -> None:
     equity = true_equity(world, owned_value(world))
     accounts = len(world.cash.balances)
     prices = world.unit_usd(world.price_usd)
-    vault = total_value(world.ledger.block(world.holders.vault, accounts), prices)
+    vault = worth_where_it_stands(world, world.ledger.block(world.holders.vault, accounts))
     wallet = total_value(world.ledger.block(world.holders.wallet, accounts), prices)
     for account in range(accounts):
         trader = account < len(world.traders)

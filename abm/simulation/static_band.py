@@ -10,6 +10,7 @@ from scipy import sparse
 
 from abm.contagion import loss_band
 from abm.margin import option_values, total_value
+from abm.simulation.hedging import hedge_value
 from abm.units import MICRO, dollars
 
 if TYPE_CHECKING:
@@ -99,4 +100,4 @@ def _members(world: World, step: int) -> tuple[NDArray[np.float64], NDArray[np.f
         world.scenario.market.volatility,
     )
     own: NDArray[np.float64] = world.cash.balances / MICRO + world.positions.sparse() @ value
-    return own, total_value(world.owned_units(), world.unit_usd(price))
+    return own + hedge_value(world, price), total_value(world.owned_units(), world.unit_usd(price))

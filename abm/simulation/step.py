@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from abm.simulation.decisions import decide, relay
+from abm.simulation.hedging import hedge
 from abm.simulation.invariants import check_invariants
 from abm.simulation.layers import watch_outages
 from abm.simulation.liquidations import deliver_messages, liquidate
+from abm.simulation.local_market import relax_local_prices
 from abm.simulation.revaluation import mark, revalue
 from abm.simulation.settlement import expire_series, settle_intents
 from abm.simulation.shocks import apply_shocks
@@ -31,6 +33,7 @@ def begin_step(model: OptionsMarket) -> None:
     world.step += 1
     apply_shocks(world)  # 1; 2, the paths of price, volatility and gas, is read by step number
     watch_outages(world)
+    relax_local_prices(world)
     deliver_messages(world)  # 3
     for oracle in model.oracles:  # 4
         oracle.step()
@@ -45,6 +48,7 @@ def end_step(model: OptionsMarket) -> None:
     decide(model)  # 5
     request_withdrawals(world)
     settle_intents(world)  # 6
+    hedge(world)
     revalue(world)  # 7
     settle_withdrawals(world)
     liquidate(world)  # 8 and 9

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from abm.recording.events import EventLog
     from abm.recording.recorder import Recorder
     from abm.scenario.model import Scenario
+    from abm.simulation.local_market import LocalMarket
     from abm.simulation.market import MarketPath
     from abm.simulation.population import (
         Arrivals,
@@ -137,6 +138,7 @@ class World:
     beliefs: Beliefs
 
     listed: NDArray[np.bool_]
+    local: LocalMarket | None = None
 
     step: int = 0
     marked_round: Round | None = None
@@ -166,8 +168,13 @@ class World:
 
     @property
     def price_usd(self) -> float:
-        """The true price now, in dollars."""
-        return self.path.spot(self.step)
+        """The true price at the venue now, in dollars."""
+        return self.price_at(self.scenario.venue.chain)
+
+    def price_at(self, chain: str, step: int | None = None) -> float:
+        """Return the true price on a chain, in dollars; now, or as it was at a past step."""
+        path_usd = self.path.spot(self.step if step is None else step)
+        return path_usd if self.local is None else self.local.displaced(path_usd, chain, step)
 
     def unit_usd(self, price_usd: float) -> NDArray[np.float64]:
         """Return what one base unit of each token is really worth, in dollars, shape (tokens,).

@@ -3,6 +3,7 @@
 from abm.venue.auction import Auction, AuctionHouse, Bid
 from abm.venue.desk import Beliefs, LiquidationDesk
 from abm.venue.exchange import Exchange
+from abm.venue.hedges import HedgeBook
 from abm.venue.liquidation import Liquidation, Outcome, Stage
 from abm.venue.orders import Lifetime, Order, SelfTrade, Side, Trade, TradeKind, market_order
 from abm.venue.quotes import NO_ASK, NO_BID, MassQuote
@@ -16,6 +17,7 @@ __all__ = [
     "Beliefs",
     "Bid",
     "Exchange",
+    "HedgeBook",
     "Lifetime",
     "Liquidation",
     "LiquidationDesk",
