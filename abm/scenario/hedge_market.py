@@ -76,6 +76,9 @@ class Hedging(Table):
     band_lots: Annotated[
         NotNegative, Field(description="Net delta that a maker leaves open, in contracts")
     ] = 10.0
+    depth_share_per_minute: Annotated[
+        Positive, Field(description="What a maker trades in a minute at most, of the depth of then")
+    ] = 0.1
     fee: Annotated[FractionBelowOne, Field(description="Of the value traded")] = 0.0005
     funding_rate_per_day: Annotated[
         float, Field(description="Fraction of the value that longs pay shorts; may be below 0")

@@ -14,6 +14,7 @@ from abm.network import Transport, build_graph
 from abm.randomness import Streams
 from abm.recording.events import EventLog
 from abm.recording.recorder import Recorder
+from abm.simulation.hedging import open_hedges
 from abm.simulation.layers import build_waterfall
 from abm.simulation.local_market import build_local_market
 from abm.simulation.market import draw_market
@@ -157,6 +158,7 @@ def build_world(scenario: Scenario) -> World:
     architecture.claims.units[:] = surroundings.vault_balances()
     mark(world)
     open_positions(world)
+    open_hedges(world)
     revalue(world)
     record_accounts(world, "start")
     record_step(world)

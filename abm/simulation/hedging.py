@@ -10,7 +10,8 @@ import numpy as np
 from abm.agents import choose_hedge
 from abm.margin import mark_instruments
 from abm.market import scaled
-from abm.simulation.local_market import trade_locally
+from abm.simulation.local_market import stress, trade_locally
+from abm.units import SECONDS_PER_MINUTE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,17 +21,29 @@ if TYPE_CHECKING:
     from abm.venue import HedgeBook
 
 
+def open_hedges(world: World) -> None:
+    """Let every maker start the run hedged, at the opening price and without moving it."""
+    if world.local is None or world.local.hedges is None:
+        return
+    for account in world.makers:
+        delta = float(world.positions.row(account) @ world.marks.delta)
+        lots = choose_hedge(delta, 0, band_lots=0.0, most_lots=abs(delta) + 1.0)
+        world.local.hedges.open(account, lots, float(world.marks.price_usd))
+
+
 def hedge(world: World) -> None:
     """Let every maker that is there trade back to its band, and settle all hedges.
 
-    Makers whose account is being liquidated go on, so that their hedge goes with their options.
-    Nothing trades on a chain that makes no blocks.
+    Makers whose account is being liquidated only reduce their hedge, as their options go. Nothing
+    trades on a chain that makes no blocks.
     """
     rule = world.scenario.market_makers.hedging
     if world.local is None or world.local.hedges is None or rule is None:
         return
-    book = world.local.hedges
-    chain = world.scenario.venue.chain
+    book, chain = world.local.hedges, world.scenario.venue.chain
+    step_seconds = world.scenario.clock.step_seconds
+    depth_usd = float(world.local.depth_usd(stress(world))[world.local.chains[chain]])
+    most_usd = rule.depth_share_per_minute * depth_usd * step_seconds / SECONDS_PER_MINUTE
     if not world.transport.is_halted(chain, world.now):
         for maker, account in enumerate(world.makers):
             if world.maker_is_gone(maker):
@@ -38,10 +51,16 @@ def hedge(world: World) -> None:
             row = world.positions.row(account)
             band = rule.band_lots if row.any() else 0.0
             delta = float(row @ world.marks.delta)
-            lots = choose_hedge(delta, int(book.lots[account]), band)
+            lots = choose_hedge(
+                delta,
+                int(book.lots[account]),
+                band_lots=band,
+                most_lots=most_usd / float(world.marks.price_usd),
+                only_reduces=world.desk.is_open(account),
+            )
             if lots:
                 book.trade(account, lots, trade_locally(world, "hedge", chain, lots))
-    book.settle(float(world.marks.price_usd), world.scenario.clock.step_seconds)
+    book.settle(float(world.marks.price_usd), step_seconds)
 
 
 def hedge_value(world: World, price_usd: float) -> NDArray[np.float64] | float:

@@ -51,6 +51,11 @@ class HedgeBook:
         self._cash = cash
         self._outside = outside
 
+    def open(self, account: int, lots: int, price_usd: float) -> None:
+        """Give an account contracts at a price before the clock runs, without a fee."""
+        self.lots[account] += lots
+        self.cost[account] += round(lots * price_usd * MICRO)
+
     def trade(self, account: int, lots: int, price_usd: float) -> None:
         """Buy contracts at a price, or sell them if below 0; the fee is part of what they cost."""
         value = lots * price_usd * MICRO
