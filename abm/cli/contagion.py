@@ -218,6 +218,7 @@ def liquidity(run: RunFolder) -> None:
     """Say how deep and tight the books of a run were, and how long they took to recover."""
     from abm.analysis.liquidity import feed_basis
     from abm.analysis.liquidity import liquidity as measured
+    from abm.analysis.local_prices import TOGETHER, local_basis
     from abm.recording.results import read_results
     from abm.units import format_duration
 
@@ -251,6 +252,23 @@ def liquidity(run: RunFolder) -> None:
         f"published prices stood at most {widest['basis']:.2%} apart, on {widest['high']} above "
         f"{widest['low']}, after {format_duration(widest['second'])}"
     )
+    local = local_basis(results)
+    if not local.is_empty():
+        show_table(
+            f"prices moved by sales and hedges; apart from {TOGETHER:.1%} on",
+            ("chain", "moved at most", "basis", "after", "apart for", "back after"),
+            [
+                (
+                    row["chain"],
+                    f"{row['furthest_displacement']:+.2%}",
+                    f"{row['widest_basis']:+.2%}",
+                    format_duration(row["widest_second"]),
+                    format_duration(row["seconds_apart"]),
+                    moment(row["back_second"]),
+                )
+                for row in local.iter_rows(named=True)
+            ],
+        )
 
 
 def validate(

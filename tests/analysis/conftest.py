@@ -42,6 +42,11 @@ RUNS: dict[str, dict[str, Any]] = {
     },
     # Collateral at the venue while the price falls.
     "silo_crash": {"collateral": {"architecture": "silo"}},
+    # Sales of what was seized, and makers' hedges, move the price of each chain.
+    "local_crash": {
+        "hedge_market": {"depth_usd": 200_000},
+        "market_makers.hedging": {"band_lots": 5},
+    },
     # A chain stands still.
     "chain_halt": {
         "shocks": {
@@ -86,6 +91,12 @@ def results_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], RunR
 def crash(results_of: Callable[[str], RunResults]) -> RunResults:
     """Return the run with losses, two shocks and a counterfactual."""
     return results_of("crash")
+
+
+@pytest.fixture(scope="session")
+def local_crash(results_of: Callable[[str], RunResults]) -> RunResults:
+    """Return the same run with a market on every chain."""
+    return results_of("local_crash")
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from abm.analysis.figures import (
     flows,
     liquidations,
     liquidity,
+    local_prices,
     losses,
     messages,
     oracles,
@@ -33,7 +34,7 @@ BY_PAGE: dict[str, tuple[Callable[[RunResults], Figure], ...]] = {
     "Contagion map": contagion_map.FIGURES,
     "Liquidations": liquidations.FIGURES,
     "Messages": (*messages.FIGURES, *oracles.FIGURES),
-    "Liquidity": (*liquidity.FIGURES, *flows.FIGURES),
+    "Liquidity": (*liquidity.FIGURES, *local_prices.FIGURES, *flows.FIGURES),
     "Causes": cause_tree.FIGURES,
 }
 """The figures of one run by the page that shows them."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from abm.analysis.figures import flows
+from abm.analysis.figures import flows, local_prices
 from abm.analysis.figures.liquidity import FIGURES
 from abm.dashboard.pages.base import Choices, Page
 from abm.dashboard.parts import figure_parts
@@ -19,7 +19,8 @@ def body(selection: Selection, _: Choices, __: Catalog) -> list[Component]:
     """Return the figures of liquidity."""
     if selection.results is None:
         return []
-    figures = [make(selection.results) for make in (*FIGURES, *flows.FIGURES)]
+    drawn = (*FIGURES, *local_prices.FIGURES, *flows.FIGURES)
+    figures = [make(selection.results) for make in drawn]
     return figure_parts(figures, "liquidity")
 
 
