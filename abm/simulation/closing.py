@@ -116,13 +116,14 @@ def _record_liquidations(world: World) -> None:
                 item.id,
                 item.account,
                 item.chain,
+                world.clearings[int(world.clearing_of[item.account])].name,
                 *(dollars(loss.of(layer)) for layer in LAYERS),
                 dollars(loss.uncovered),
             )
 
 
 def _record_cuts(world: World) -> None:
-    for layer in world.waterfall.cutting:
+    for layer in (layer for waterfall in world.waterfalls for layer in waterfall.cutting):
         for account in np.flatnonzero(layer.cut).tolist():
             world.recorder.add("cuts", account, layer.name, dollars(int(layer.cut[account])))
 
@@ -194,6 +195,14 @@ def late_messages(transits: list[Transit]) -> int:
     )
 
 
+def _exhausted_second(world: World, layer: str) -> int | None:
+    """Return when a layer first was empty at any clearing house."""
+    found = [
+        waterfall.exhausted[layer] for waterfall in world.waterfalls if layer in waterfall.exhausted
+    ]
+    return min(found, default=None)
+
+
 def _record_run(world: World) -> None:
     scenario = world.scenario
     liquidations = world.desk.liquidations
@@ -222,6 +231,7 @@ def _record_run(world: World) -> None:
         auction.published_value_usd - dollars(auction.proceeds)
         for auction in world.auctions.auctions
     )
+    paid = [waterfall.paid for waterfall in world.waterfalls]
     world.recorder.add(
         "runs",
         scenario.name,
@@ -231,9 +241,9 @@ def _record_run(world: World) -> None:
         len(world.traders),
         scenario.clock.hours,
         dollars(sum(loss.total for loss in losses)),
-        *(dollars(world.waterfall.paid.of(layer)) for layer in LAYERS),
-        dollars(world.waterfall.paid.uncovered),
-        *(world.waterfall.exhausted.get(layer) for layer in LAYERS),
+        *(dollars(sum(use.of(layer) for use in paid)) for layer in LAYERS),
+        dollars(sum(use.uncovered for use in paid)),
+        *(_exhausted_second(world, layer) for layer in LAYERS),
         float(shortfall[-1]),
         auction_cost + fsum(item.closing_cost_usd for item in liquidations),
         len(liquidations),

@@ -60,7 +60,7 @@ class OptionsMarket(mesa.Model):
         ]
         makers = [
             make["market_maker"](self, slot, scenario.market_makers, self.quotes)
-            for slot in range(scenario.market_makers.count)
+            for slot in range(len(world.seats))
         ]
         self.relayers = [
             make["relayer"](self, slot, scenario.relayers, self.relay)

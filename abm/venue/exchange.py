@@ -303,6 +303,10 @@ class Exchange:
         expiring[instruments] = payoff_micro[instruments]
         self._cash.settle(self.positions.settle(expiring))
         self.positions.expire(instruments)
+        self.clear(instruments)
+
+    def clear(self, instruments: NDArray[np.int64]) -> None:
+        """Take everything that is quoted or rests in some series off the books."""
         self.quotes.expire(instruments)
         self.maker_moved = [True] * len(self._makers)
         for instrument in instruments.tolist():
