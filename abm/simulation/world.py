@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from abm.scenario.venues import venue_names
+from abm.scenario.venues import venue_chains, venue_names
 from abm.simulation.layers import LayerBook
 from abm.simulation.shocks.effects import Strains
 
@@ -255,6 +255,11 @@ class World:
     def venue_names(self) -> tuple[str, ...]:
         """Names of all venues, in the order of ``exchanges``."""
         return venue_names(self.scenario)
+
+    @property
+    def all_venue_chains(self) -> tuple[str, ...]:
+        """Chains of all venues, in the order of ``exchanges``."""
+        return venue_chains(self.scenario)
 
     @property
     def waterfalls(self) -> list[Waterfall]:

@@ -266,6 +266,15 @@ class Exchange:
             if account in self._maker_of:
                 self.maker_moved[self._maker_of[account]] = True
 
+    def best(self, side: Side) -> NDArray[np.int64]:
+        """Return the best premium of each series in ticks, quoted or resting, shape (instruments,).
+
+        The highest bid or the lowest ask; `NO_BID` or `NO_ASK` where there is none.
+        """
+        both = np.maximum if side is Side.BUY else np.minimum
+        found: NDArray[np.int64] = both(self.quotes.best(side), self._resting[side])
+        return found
+
     def offers(self, side: Side, instrument: int) -> bool:
         """Return whether anything is quoted or rests on a side of a series."""
         ranked = self.quotes.ranked(side, instrument)
