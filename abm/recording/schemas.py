@@ -40,6 +40,7 @@ SCHEMAS: dict[str, TableSchema] = {
             (f"{layer}_exhausted_second", "int", "seconds", f"nothing more to be had of {who}")
             for layer, who in LAYERS.items()
         ),
+        ("venues_beyond_funds", "int", "venues", "of which losses went beyond all funds"),
         ("unresolved_usd", "float", "USD", "negative true equities at the end, not yet bad debt"),
         (
             "liquidation_cost_usd",

@@ -12,7 +12,7 @@ import numpy as np
 
 from abm.network import Fate, Transit
 from abm.recording.events import THEFTS
-from abm.scenario.waterfall import LAYERS
+from abm.scenario.waterfall import FUNDED, LAYERS
 from abm.simulation.balance_sheets import record_moves
 from abm.simulation.snapshots import record_accounts
 from abm.units import SECONDS_PER_HOUR, dollars
@@ -20,6 +20,9 @@ from abm.venue import Outcome
 
 if TYPE_CHECKING:
     from abm.simulation.world import World
+
+LAST = tuple(layer for layer in LAYERS if layer not in FUNDED)
+"""Layers that take from accounts."""
 
 LATE_MULTIPLE = 2.0
 """A message is late when it took more than this many times what its medians make."""
@@ -244,6 +247,7 @@ def _record_run(world: World) -> None:
         *(dollars(sum(use.of(layer) for use in paid)) for layer in LAYERS),
         dollars(sum(use.uncovered for use in paid)),
         *(_exhausted_second(world, layer) for layer in LAYERS),
+        sum(any(use.of(layer) for layer in LAST) or use.uncovered > 0 for use in paid),
         float(shortfall[-1]),
         auction_cost + fsum(item.closing_cost_usd for item in liquidations),
         len(liquidations),

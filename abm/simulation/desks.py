@@ -12,7 +12,7 @@ import numpy as np
 
 from abm.agents import MakerView, Offer, Pending, TraderView
 from abm.margin import unit_initial
-from abm.simulation.firms import free_share
+from abm.simulation.firms import accounts_behind, free_share
 from abm.simulation.world import Ladder, Quoted, Refill
 from abm.units import MICRO
 from abm.venue.orders import ANY_BID
@@ -139,15 +139,12 @@ class QuoteDesk:
         """Return what a market maker sees."""
         world = self._world
         seat = world.seats[maker]
-        accounts: tuple[int, ...] = (seat.account,)
-        if world.firms.members and world.scenario.contagion.shared_market_makers:
-            accounts = world.firms.members[seat.firm].accounts
         calm = world.scenario.market.volatility.base
         return MakerView(
             marks=world.book_of(seat.account).marks,
             seconds_left=np.maximum(world.instruments.expiry_second - world.now, 0),
             inventory=world.positions.row(seat.account),
-            free_share=free_share(world, accounts),
+            free_share=free_share(world, accounts_behind(world, seat)),
             stress=max(float(world.path.realised[world.step]) / calm, 1.0),
             levels=world.scenario.venue.depth_levels,
             tick_usd=world.exchange.tick_usd,

@@ -15,7 +15,7 @@ from abm.units import MICRO, dollars
 
 if TYPE_CHECKING:
     from abm.network import Message
-    from abm.simulation.world import World
+    from abm.simulation.world import Seat, World
 
 LOOK_SECONDS = 600
 """Firms look at their accounts this often."""
@@ -74,6 +74,25 @@ def free_share(world: World, accounts: tuple[int, ...]) -> float:
         equity += float(beliefs.equity[account])
         initial += float(beliefs.initial[account])
     return (equity - initial) / equity if equity > 0 else 0.0
+
+
+def accounts_behind(world: World, seat: Seat) -> tuple[int, ...]:
+    """Return the accounts of a maker that back its quotes at a seat.
+
+    Its account there, and those elsewhere from which dollars can follow: not where a chain or the
+    way from it stands still.
+    """
+    if not world.firms.members or not world.scenario.contagion.shared_market_makers:
+        return (seat.account,)
+    here = world.place.venue_of(seat.account)
+    behind = [seat.account]
+    for account in world.firms.members[seat.firm].accounts:
+        chain = world.place.venue_of(account)
+        if account != seat.account and not world.transport.is_halted(chain, world.now):
+            channel = channel_between(world.graph, chain, here)
+            if world.transport.blocked_until(channel) <= world.now:
+                behind.append(account)
+    return tuple(behind)
 
 
 def bring_dollars(world: World) -> None:

@@ -64,6 +64,8 @@ def build_waterfall(
     sizes = fund_sizes_usd(scenario)
     for name in rule.order:
         size = sizes[number] if name == "fund" else rule.size_usd(name)
+        if name == "mutual_fund" and rule.mutual_fund is not None:
+            size = (size or 0.0) + math.fsum(contributions_usd(scenario, rule.mutual_fund))
         if not size or (number and name in ("insurance", "backstop")):
             continue
         if name == "mutual_fund" and rule.mutual_fund is not None:
@@ -116,7 +118,6 @@ def endow_layers(world: World) -> None:
     )
     for number, amount in enumerate(fund_sizes_usd(world.scenario)):
         ledger.endow(holders.fund + number, cash, _micro(amount))
-        world.clearings[number].waterfall.fund_at_start = _micro(amount)
     if rule.mutual_fund is not None:
         others = [member.contribution_usd for member in rule.mutual_fund.others.values()]
         paid = contributions_usd(world.scenario, rule.mutual_fund)
@@ -129,6 +130,8 @@ def endow_layers(world: World) -> None:
     if rule.backstop is not None:
         ledger.endow(holders.backstop, cash, _micro(rule.backstop.size_usd))
     premium = _micro(rule.premiums_usd(world.scenario.clock.hours))
+    for waterfall in world.waterfalls:
+        waterfall.own_at_start = waterfall.own()
     ledger.transfer(holders.fund, holders.outside, cash, premium)
 
 

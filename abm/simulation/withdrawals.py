@@ -145,8 +145,8 @@ def request_withdrawals(world: World) -> None:
     backing = float(world.place.bridge.backing().min(initial=1.0))
     clearing_of = world.clearing_of[: len(world.traders)]
     for number, waterfall in enumerate(world.waterfalls):
-        at_start = waterfall.fund_at_start
-        fund = waterfall.fund() / at_start if at_start else 1.0
+        at_start = waterfall.own_at_start
+        fund = waterfall.own() / at_start if at_start else 1.0
         share = min(fund, backing)
         running = world.withdrawals.lose_confidence(share, number, clearing_of == number)
         if not running:

@@ -149,6 +149,10 @@ class SharedFund:
         """Return what all contributions have left."""
         return int(self.held().sum())
 
+    def own(self) -> int:
+        """Return what is left of the venue's own contribution, in micro-dollars."""
+        return int(self.held()[0])
+
     def _shares(self, debt: int, standing: Standing | None) -> NDArray[np.int64]:
         held = self.held()
         if self._sharing == "tranche" or standing is None:

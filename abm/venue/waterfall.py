@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from abm.venue.layers import Deleveraging, Purse, Socialisation
+from abm.venue.layers import Deleveraging, Purse, SharedFund, Socialisation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -62,8 +62,8 @@ class Waterfall:
     ----------
     paid : WaterfallUse
         All losses so far.
-    fund_at_start : int
-        Micro-dollars that the insurance fund began with.
+    own_at_start : int
+        What `own` was when the run began.
     exhausted : dict of str to int
         When each layer first was empty and had not paid all, in seconds.
     standing : Standing or None
@@ -86,13 +86,18 @@ class Waterfall:
             Socialisation(cash),
         )
         self.paid = WaterfallUse()
-        self.fund_at_start = 0
+        self.own_at_start = 0
         self.exhausted: dict[str, int] = {}
         self.standing: Standing | None = None
 
     def fund(self) -> int:
         """Return what the insurance fund holds, in micro-dollars."""
         return self._ledger.balance(self._fund, self._cash.token)
+
+    def own(self) -> int:
+        """Return what is left of the insurance fund and of what the venue gave to a shared one."""
+        given = sum(layer.own() for layer in self.layers if isinstance(layer, SharedFund))
+        return self.fund() + given
 
     def set_aside(self) -> int:
         """Return what all funded layers have left, in micro-dollars."""
