@@ -22,6 +22,10 @@ class ArbitrageView:
     ----------
     bid_ticks, ask_ticks : ndarray of int64, shape (venues, instruments)
         Best premiums.
+    bid_lots, ask_lots : ndarray of int64, shape (venues, instruments)
+        Contracts quoted at them.
+    mark_ticks : ndarray, shape (venues, instruments)
+        Each venue's own mark, in ticks.
     tradable : ndarray of bool, shape (venues, instruments)
         Whether there is a bid and an ask worth looking at: the venue works, the series is alive.
     held : ndarray of int64, shape (venues, instruments)
@@ -35,6 +39,9 @@ class ArbitrageView:
 
     bid_ticks: NDArray[np.int64]
     ask_ticks: NDArray[np.int64]
+    bid_lots: NDArray[np.int64]
+    ask_lots: NDArray[np.int64]
+    mark_ticks: NDArray[np.float64]
     tradable: NDArray[np.bool_]
     held: NDArray[np.int64]
     free_share: NDArray[np.float64]
@@ -58,8 +65,10 @@ def choose_arbitrages(view: ArbitrageView, parameters: Arbitrageurs) -> list[Arb
     """Decide what to buy at one venue and sell at another.
 
     For each series the lowest ask is bought and the highest bid sold if the gain after both fees is
-    at least the minimum. Where its free share of equity has fallen to what it keeps, it only closes
-    what it holds: the side that is to fall must be held there already. The largest gain goes first.
+    at least the minimum, as many as are quoted at both; the largest gain goes first. Quotes on the
+    wrong side of their own venue's mark are old: their makers take them away first, and one side of
+    the trade would stand alone. Where its free share of equity has fallen to what it keeps, it only
+    closes what it holds: the side that is to fall must be held there already.
 
     Parameters
     ----------
@@ -73,8 +82,10 @@ def choose_arbitrages(view: ArbitrageView, parameters: Arbitrageurs) -> list[Arb
     list of Arbitrage
     """
     columns = np.arange(view.bid_ticks.shape[1])
-    bids = np.where(view.tradable, view.bid_ticks, -1)
-    asks = np.where(view.tradable, view.ask_ticks, np.iinfo(np.int64).max)
+    stays = view.tradable & (view.bid_ticks <= view.mark_ticks)
+    bids = np.where(stays, view.bid_ticks, -1)
+    stays = view.tradable & (view.ask_ticks >= view.mark_ticks)
+    asks = np.where(stays, view.ask_ticks, np.iinfo(np.int64).max)
     sell_at, buy_at = bids.argmax(axis=0), asks.argmin(axis=0)
     bid, ask = bids[sell_at, columns], asks[buy_at, columns]
     gain = (bid.astype(np.float64) - ask) * view.tick_usd - 2.0 * view.fee_usd
@@ -82,7 +93,8 @@ def choose_arbitrages(view: ArbitrageView, parameters: Arbitrageurs) -> list[Arb
     found = []
     for instrument in sorted(np.flatnonzero(worth_it).tolist(), key=lambda one: -gain[one]):
         buy, sell = int(buy_at[instrument]), int(sell_at[instrument])
-        lots = parameters.largest_lots
+        quoted = min(view.ask_lots[buy, instrument], view.bid_lots[sell, instrument])
+        lots = min(parameters.largest_lots, int(quoted))
         if view.free_share[buy] <= parameters.keep_free:
             lots = min(lots, max(-int(view.held[buy, instrument]), 0))
         if view.free_share[sell] <= parameters.keep_free:

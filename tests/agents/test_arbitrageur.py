@@ -22,12 +22,17 @@ def view_of(
     held: list[list[int]] | None = None,
     free: tuple[float, ...] = (1.0, 1.0),
     fee_usd: float = 0.25,
+    quoted: int = 1_000,
+    marks: list[list[float]] | None = None,
     tradable: list[list[bool]] | None = None,
 ) -> ArbitrageView:
     shape = (len(bids), len(bids[0]))
     return ArbitrageView(
         np.array(bids, dtype=np.int64),
         np.array(asks, dtype=np.int64),
+        np.full(shape, quoted),
+        np.full(shape, 1_000),
+        np.array(marks) if marks else (np.array(bids) + np.array(asks)) / 2.0,
         np.array(tradable) if tradable else np.ones(shape, dtype=np.bool_),
         np.array(held, dtype=np.int64) if held else np.zeros(shape, dtype=np.int64),
         np.array(free),
@@ -57,6 +62,20 @@ def test_nothing_is_traded_with_an_empty_side_or_a_venue_that_stands_still() -> 
 def test_the_largest_gain_goes_first() -> None:
     found = choose_arbitrages(view_of([[80, 150], [110, 80]], [[100, 170], [130, 90]]), RULE)
     assert [(item.instrument, item.buy_at) for item in found] == [(1, 1), (0, 0)]
+
+
+def test_quotes_that_their_own_venue_has_left_behind_are_not_traded_with() -> None:
+    assert not choose_arbitrages(
+        view_of([[80], [110]], [[100], [130]], marks=[[105.0], [120.0]]), RULE
+    )
+    assert not choose_arbitrages(
+        view_of([[80], [110]], [[100], [130]], marks=[[90.0], [105.0]]), RULE
+    )
+
+
+def test_it_trades_no_more_than_is_quoted_on_both_sides() -> None:
+    found = choose_arbitrages(view_of([[80], [110]], [[100], [130]], quoted=3), RULE)
+    assert [item.lots for item in found] == [3]
 
 
 def test_without_free_equity_at_a_venue_it_only_closes_what_it_holds_there() -> None:
