@@ -1,5 +1,12 @@
 """Who acts: each a short Mesa agent around a pure decision."""
 
+from abm.agents.arbitrageur import (
+    Arbitrage,
+    ArbitrageDesk,
+    Arbitrageur,
+    ArbitrageView,
+    choose_arbitrages,
+)
 from abm.agents.hedging import choose_hedge
 from abm.agents.liquidator import BidDesk, Liquidator, Offer, choose_bids
 from abm.agents.market_maker import MakerDesk, MakerView, MarketMaker, choose_quotes
@@ -17,6 +24,10 @@ from abm.agents.withdrawal import Withdrawal, choose_withdrawal
 
 __all__ = [
     "DRAWS_PER_ARRIVAL",
+    "Arbitrage",
+    "ArbitrageDesk",
+    "ArbitrageView",
+    "Arbitrageur",
     "BidDesk",
     "Liquidator",
     "MakerDesk",
@@ -32,6 +43,7 @@ __all__ = [
     "TraderDesk",
     "TraderView",
     "Withdrawal",
+    "choose_arbitrages",
     "choose_bids",
     "choose_hedge",
     "choose_messages",

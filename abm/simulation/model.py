@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import mesa
 
+from abm.simulation.arbitrage import CrossVenueDesk
 from abm.simulation.build import build_world
 from abm.simulation.desks import AuctionDesk, OrderDesk, QuoteDesk, RelayDesk
 from abm.simulation.feeds import FeedDesk
@@ -34,8 +35,9 @@ class OptionsMarket(mesa.Model):
     ----------
     world : World
         All state; agents see it through desks.
-    traders, oracles, relayers, standing_agents : list
-        Traders by account, oracles by chain, relayers, and the others that may act at any step.
+    traders, oracles, relayers, arbitrageurs, standing_agents : list
+        Traders by account, oracles by chain, relayers, arbitrageurs, and the others that may act
+        at any step.
     """
 
     def __init__(self, scenario: Scenario, agents: Mapping[str, MakeAgent] | None = None) -> None:
@@ -60,7 +62,7 @@ class OptionsMarket(mesa.Model):
         ]
         makers = [
             make["market_maker"](self, slot, scenario.market_makers, self.quotes)
-            for slot in range(scenario.market_makers.count)
+            for slot in range(len(world.seats))
         ]
         self.relayers = [
             make["relayer"](self, slot, scenario.relayers, self.relay)
@@ -69,6 +71,11 @@ class OptionsMarket(mesa.Model):
         liquidators = [
             make["liquidator"](self, slot, scenario.liquidators, self.bids)
             for slot in range(scenario.liquidators.count)
+        ]
+        self.arbitrage = CrossVenueDesk(world)
+        self.arbitrageurs = [
+            make["arbitrageur"](self, slot, scenario.arbitrageurs, self.arbitrage)
+            for slot in range(self.arbitrage.firms)
         ]
         self.standing_agents: list[mesa.Agent] = [*makers, *liquidators]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from abm.simulation.decisions import decide, relay
+from abm.simulation.firms import bring_dollars
 from abm.simulation.hedging import hedge
 from abm.simulation.invariants import check_invariants
 from abm.simulation.layers import watch_outages
@@ -47,6 +48,7 @@ def end_step(model: OptionsMarket) -> None:
     world = model.world
     decide(model)  # 5
     request_withdrawals(world)
+    bring_dollars(world)
     settle_intents(world)  # 6
     hedge(world)
     revalue(world)  # 7

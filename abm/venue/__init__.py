@@ -1,7 +1,9 @@
-"""One options exchange: books, quotes, settlement, liquidation, auctions, waterfall."""
+"""Options exchanges: books, quotes, settlement, liquidation, auctions, waterfall."""
 
 from abm.venue.auction import Auction, AuctionHouse, Bid
-from abm.venue.desk import Beliefs, LiquidationDesk
+from abm.venue.beliefs import Beliefs
+from abm.venue.clearing import Clearing
+from abm.venue.desk import LiquidationDesk
 from abm.venue.exchange import Exchange
 from abm.venue.hedges import HedgeBook
 from abm.venue.liquidation import Liquidation, Outcome, Stage
@@ -16,6 +18,7 @@ __all__ = [
     "AuctionHouse",
     "Beliefs",
     "Bid",
+    "Clearing",
     "Exchange",
     "HedgeBook",
     "Lifetime",

@@ -28,7 +28,7 @@ class HedgeBook:
     rule : Hedging
         Fee and funding.
     cash : CashBook
-        The venue's.
+        The venues'.
     outside : int
         Holder of whoever takes the other side.
 
@@ -63,23 +63,23 @@ class HedgeBook:
         self.cost[account] += round(value) + ceil(abs(value) * self._rule.fee)
         self.traded_usd += abs(value) / MICRO
 
-    def value_usd(self, price_usd: float) -> NDArray[np.float64]:
-        """Return what the positions are worth at a price, in dollars, shape (accounts,)."""
+    def value_usd(self, price_usd: float | NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what the positions are worth at one price or each at its own, in dollars."""
         value: NDArray[np.float64] = self.lots * price_usd - self.cost / MICRO
         return value
 
-    def settle(self, price_usd: float, seconds: int) -> None:
-        """Pay profits and funding since the last time, as far as the venue's vault has dollars.
+    def settle(self, price_usd: NDArray[np.float64], seconds: int) -> None:
+        """Pay profits and funding since the last time, as far as an account's vault has dollars.
 
-        What it has not stays owed: the position is worth so much less.
+        What it has not stays owed: the position is worth so much less. Prices are by account.
         """
         rate = self._rule.funding_rate_per_day * seconds / SECONDS_PER_DAY
         for account in (self.lots.astype(bool) | self.cost.astype(bool)).nonzero()[0].tolist():
-            value = round(int(self.lots[account]) * price_usd * MICRO)
+            value = round(int(self.lots[account]) * float(price_usd[account]) * MICRO)
             self.cost[account] += round(value * rate)
             profit = value - int(self.cost[account])
             if profit < 0:
-                profit = -min(-profit, self._cash.in_vault())
+                profit = -min(-profit, self._cash.in_vault(account))
                 self._cash.pay_out(account, self._outside, -profit)
             else:
                 self._cash.pay_in(account, self._outside, profit)

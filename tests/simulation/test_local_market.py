@@ -214,8 +214,8 @@ def test_a_maker_who_is_short_gamma_sells_as_the_price_falls_and_pushes_it_down(
     assert first < 0
     # The same again at the price to which it has pushed the market: it is longer, and sells more.
     held = int(book(world).lots[seller])
-    lower = world.marks.delta - 0.1 * ~world.instruments.is_call
-    world.marks = replace(world.marks, delta=lower)
+    marks = world.books[0].marks
+    world.books[0].marks = replace(marks, delta=marks.delta - 0.1 * ~world.instruments.is_call)
     hedge(world)
     assert book(world).lots[seller] < held
     assert market(world).prices.displacement[market(world).chains["venue"]] < first

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +15,6 @@ from abm.units import MICRO
 from abm.venue import HedgeBook
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 DOLLARS = 10_000
@@ -32,6 +32,10 @@ def book_of(rule: Hedging, dollars: int = DOLLARS) -> tuple[HedgeBook, CashBook,
     return HedgeBook(rule, cash, outside), cash, ledger
 
 
+def at(price: float) -> NDArray[np.float64]:
+    return np.full(2, price)
+
+
 def dollars(cash: CashBook) -> NDArray[np.float64]:
     return cash.balances / MICRO
 
@@ -41,11 +45,11 @@ def test_a_short_hedge_earns_what_the_price_falls_less_its_fee() -> None:
     book.trade(0, -10, 100.0)
     assert book.value_usd(100.0).tolist() == [-1.0, 0.0]  # the fee: 0.1 % of 1,000
     assert book.value_usd(90.0).tolist() == [99.0, 0.0]
-    book.settle(90.0, 60)
+    book.settle(at(90.0), 60)
     assert dollars(cash).tolist() == [DOLLARS + 99.0, DOLLARS]
     assert book.value_usd(90.0).tolist() == [0.0, 0.0]
     book.trade(0, 10, 90.0)
-    book.settle(95.0, 60)
+    book.settle(at(95.0), 60)
     assert dollars(cash)[0] == DOLLARS + 99.0 - 0.9
     assert (book.lots == 0).all()
     assert (book.cost == 0).all()
@@ -55,15 +59,15 @@ def test_longs_pay_the_funding_rate_to_shorts() -> None:
     book, cash, _ = book_of(Hedging(fee=0.0, funding_rate_per_day=0.01))
     book.trade(0, 10, 100.0)
     book.trade(1, -10, 100.0)
-    book.settle(100.0, 86_400)
+    book.settle(at(100.0), 86_400)
     assert dollars(cash).tolist() == [DOLLARS - 10.0, DOLLARS + 10.0]
 
 
 def test_what_the_vault_has_not_stays_owed() -> None:
-    book, cash, ledger = book_of(Hedging(fee=0.0), dollars=100)
+    book, cash, _ = book_of(Hedging(fee=0.0), dollars=100)
     book.trade(0, 10, 100.0)
-    book.settle(70.0, 60)  # a loss of 300, of which the vault can pay 200
-    assert ledger.balance(cash.vault, 0) == 0
+    book.settle(at(70.0), 60)  # a loss of 300, of which the vault can pay 200
+    assert cash.in_vault(0) == 0
     assert book.value_usd(70.0)[0] == pytest.approx(-100.0)
     assert not cash.breaches()
 
@@ -82,8 +86,8 @@ def test_no_dollar_is_made_or_lost(
     for account, lots, price in steps:
         book.trade(account, lots, price)
         before = book.value_usd(price) + dollars(cash)
-        book.settle(price, 0)
+        book.settle(at(price), 0)
         assert book.value_usd(price) + dollars(cash) == pytest.approx(before, abs=1e-5)
-        book.settle(price, 60)
+        book.settle(at(price), 60)
         assert not ledger.breaches()
         assert not cash.breaches()
