@@ -69,11 +69,13 @@ def test_the_page_needs_nothing_from_elsewhere(page: Page) -> None:
     assert not re.search(r"@import|url\(", "".join(page.inside("style")))
 
 
-def test_the_page_holds_the_library_that_draws_its_figures(page: Page) -> None:
+def test_the_page_holds_the_library_that_draws_its_figures(page: Page, crash: RunResults) -> None:
     scripts = page.inside("script")
     assert max(map(len, scripts)) > 1_000_000
     drawn = [script for script in scripts if "Plotly.newPlot" in script]
-    assert sum(len(script) < 1_000_000 for script in drawn) == len(REPORT)
+    # Without a market on every chain there is nothing to draw of local prices.
+    with_data = sum(bool(make(crash).plot.data) for make in REPORT)
+    assert sum(len(script) < 1_000_000 for script in drawn) == with_data == len(REPORT) - 1
 
 
 def test_every_figure_stands_under_its_title_with_its_caption(

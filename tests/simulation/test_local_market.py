@@ -21,6 +21,7 @@ from abm.simulation.model import OptionsMarket
 from abm.simulation.revaluation import revalue
 from abm.simulation.run import simulate
 from abm.venue import Side, Trade, TradeKind
+from tests.conftest import ROOT
 
 if TYPE_CHECKING:
     from abm.recording.recorder import Recorder
@@ -246,3 +247,22 @@ def test_a_run_with_hedges_conserves_every_token_and_tells_of_them() -> None:
     assert np.abs(column(found, "chains", "hedge_flow_usd")).sum() > 0
     assert np.corrcoef(held, -delta)[0, 1] > 0.9
     assert not run(DEPTH).rows.get("hedges")
+
+
+def test_each_account_of_a_maker_hedges_on_the_chain_of_its_venue() -> None:
+    data = tomllib.loads((ROOT / "scenarios" / "two_venues.toml").read_text(encoding="utf-8"))
+    data["clock"] = {**data["clock"], "hours": 1, "step_seconds": 300}
+    data["shocks"] = {}
+    data["hedge_market"] = {"depth_usd": 5_000_000}
+    data["market_makers"]["hedging"] = {"band_lots": 5}
+    world = OptionsMarket(parse_scenario(data)).world
+    first, second = (clearing.chain for clearing in world.clearings)
+    account = next(each for each in world.makers if world.place.venue_of(each) == second)
+    book(world).lots[account] += 100  # more than it needs, so that it sells
+    hedge(world)
+    flows, chains = market(world).flows["hedge"], market(world).chains
+    assert flows[chains[second]] < 0
+    assert flows[chains[first]] == 0
+    assert world.price_at(second) < world.price_at(first)
+    revalue(world)
+    assert not world.cash.breaches()

@@ -133,6 +133,18 @@ def test_a_closed_channel_cannot_be_asked_for() -> None:
         contagion_shares(scenario, switches=("congestion",))
 
 
+def test_the_price_that_sales_move_has_a_share_like_any_other_channel() -> None:
+    market = ("hedge_market.depth_usd=20_000", "market_makers.hedging.band_lots=5.0")
+    scenario = load_scenario(SMALL_CRASH, market)
+    found = contagion_shares(scenario, switches=("fire_sale_price",), replicates=1)
+    share = found.switches[0]
+    assert share.switch == "fire_sale_price"
+    assert (
+        share.shapley.value == share.alone_off.value == found.total.value - found.without_any.value
+    )
+    assert share.shapley.value != 0
+
+
 def test_without_any_open_channel_there_is_nothing_to_divide() -> None:
     closed = tuple(f"contagion.{name}=false" for name in SWITCHES)
     with pytest.raises(ScenarioError, match="no channel of contagion is open"):
