@@ -32,6 +32,7 @@ from abm.scenario.venues import (
     clearing_chains,
     venue_problems,
 )
+from abm.scenario.watchers import FundDepositors, Guardians, watcher_problems
 from abm.scenario.waterfall import Waterfall, waterfall_problems
 from abm.units import MICRO, seconds
 
@@ -66,6 +67,8 @@ class Scenario(Table):
     relayers: Relayers
     oracles: Oracles = Oracles()
     liquidators: Liquidators
+    fund_depositors: FundDepositors | None = None
+    guardians: Guardians | None = None
     shocks: Annotated[dict[Name, Shock], Field(default_factory=dict)]
     counterfactual: Counterfactual = Counterfactual()
     history: Annotated[
@@ -263,5 +266,6 @@ def cross_table_problems(scenario: Scenario) -> list[Problem]:
         shock_problems,
         waterfall_problems,
         venue_problems,
+        watcher_problems,
     )
     return [problem for check in checks for problem in check(scenario)]
