@@ -7,6 +7,8 @@ from abm.agents.arbitrageur import (
     ArbitrageView,
     choose_arbitrages,
 )
+from abm.agents.fund_depositor import DepositDesk, FundDepositor, choose_exit
+from abm.agents.guardian import Guardian, PauseDesk, choose_vote
 from abm.agents.hedging import choose_hedge
 from abm.agents.liquidator import BidDesk, Liquidator, Offer, choose_bids
 from abm.agents.market_maker import MakerDesk, MakerView, MarketMaker, choose_quotes
@@ -29,6 +31,9 @@ __all__ = [
     "ArbitrageView",
     "Arbitrageur",
     "BidDesk",
+    "DepositDesk",
+    "FundDepositor",
+    "Guardian",
     "Liquidator",
     "MakerDesk",
     "MakerView",
@@ -36,6 +41,7 @@ __all__ = [
     "Offer",
     "Oracle",
     "OracleDesk",
+    "PauseDesk",
     "Pending",
     "RelayDesk",
     "Relayer",
@@ -45,11 +51,13 @@ __all__ = [
     "Withdrawal",
     "choose_arbitrages",
     "choose_bids",
+    "choose_exit",
     "choose_hedge",
     "choose_messages",
     "choose_orders",
     "choose_publication",
     "choose_quotes",
     "choose_top_up",
+    "choose_vote",
     "choose_withdrawal",
 ]

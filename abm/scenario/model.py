@@ -33,6 +33,7 @@ from abm.scenario.venues import (
     clearing_chains,
     venue_problems,
 )
+from abm.scenario.watchers import FundDepositors, Guardians, watcher_problems
 from abm.scenario.waterfall import Waterfall, waterfall_problems
 from abm.units import MICRO, seconds
 
@@ -71,6 +72,8 @@ class Scenario(Table):
     relayers: Relayers
     oracles: Oracles = Oracles()
     liquidators: Liquidators
+    fund_depositors: FundDepositors | None = None
+    guardians: Guardians | None = None
     shocks: Annotated[dict[Name, Shock], Field(default_factory=dict)]
     counterfactual: Counterfactual = Counterfactual()
     history: Annotated[
@@ -268,6 +271,7 @@ def cross_table_problems(scenario: Scenario) -> list[Problem]:
         shock_problems,
         waterfall_problems,
         venue_problems,
+        watcher_problems,
         hedge_market_problems,
     )
     return [problem for check in checks for problem in check(scenario)]

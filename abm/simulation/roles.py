@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import mesa
 
-from abm.agents import Arbitrageur, Liquidator, MarketMaker, Oracle, Relayer, Trader
+from abm.agents import (
+    Arbitrageur,
+    FundDepositor,
+    Guardian,
+    Liquidator,
+    MarketMaker,
+    Oracle,
+    Relayer,
+    Trader,
+)
 from abm.errors import Problem, ScenarioError
 
 if TYPE_CHECKING:
@@ -24,6 +33,8 @@ ROLES: dict[str, MakeAgent] = {
     "oracle": Oracle,
     "liquidator": Liquidator,
     "arbitrageur": Arbitrageur,
+    "fund_depositor": FundDepositor,
+    "guardian": Guardian,
 }
 """The agents of this package by the names of their roles."""
 

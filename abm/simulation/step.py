@@ -48,6 +48,7 @@ def end_step(model: OptionsMarket) -> None:
     world = model.world
     decide(model)  # 5
     request_withdrawals(world)
+    model.deposits.pay_out()
     bring_dollars(world)
     settle_intents(world)  # 6
     hedge(world)

