@@ -29,6 +29,9 @@ class Fake:
             }
         )
 
+    def has(self, name: str) -> bool:
+        return name == "chains"
+
     def table(self, name: str) -> pl.DataFrame:
         assert name == "chains"
         return self._chains

@@ -18,7 +18,7 @@ from abm.analysis.figures.base import (
     finish,
     nothing,
 )
-from abm.analysis.figures.facts import mark_shocks, time_title, times
+from abm.analysis.figures.facts import lacks, mark_shocks, time_title, times
 from abm.analysis.local_prices import has_local_prices
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ def local_prices(results: RunResults) -> Figure:
         "Price on each chain over the price without sales of collateral and hedges, in per cent, "
         "every ten minutes. Lines that part say that arbitrage does not get through."
     )
+    if why := lacks(results, "chains", "local_usd", "displacement"):
+        return nothing(title, caption, why, unit="per cent")
     if not has_local_prices(results):
         why = "The scenario has no hedge_market: no trade moves a price."
         return nothing(title, caption, why, unit="per cent")
