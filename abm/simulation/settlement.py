@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def settle_intents(world: World) -> None:
     """Apply what agents asked of the exchanges, in the order of asking, and clear it."""
-    works = [not world.trading_stands_still(chain) for chain in world.all_venue_chains]
+    works = [not world.trading_stands_still(chain) for chain in world.venue_chains]
     # Cancels go first, as real venues order them: otherwise the first maker to see a new price
     # would trade against the others' old ones, of the same minute.
     asked = [intent for intent in world.intents.trading if works[_venue(world, intent)]]
