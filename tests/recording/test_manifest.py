@@ -42,9 +42,9 @@ def test_a_manifest_names_the_run_and_the_versions_it_was_made_with(scenario: Sc
     assert manifest.versions["abm"] == version("abm")
 
 
-@pytest.mark.parametrize("text", ["[]", "{}", '{"format": 3}', '{"format": "1"}', '{"format": 2}'])
+@pytest.mark.parametrize("text", ["[]", "{}", '{"format": 4}', '{"format": "1"}', '{"format": 3}'])
 def test_other_json_is_no_manifest(text: str) -> None:
-    with pytest.raises(ValueError, match="not a manifest of format 2"):
+    with pytest.raises(ValueError, match="not a manifest of format 3"):
         Manifest.from_json(text)
 
 

@@ -12,6 +12,7 @@ UNITS_OF_AMOUNTS = {"USD", "seconds", "hours", "per year", "contracts", "base un
 UNITS_OF_COUNTS = {
     *(
         "agents",
+        "venues",
         "auctions",
         "bids",
         "events",

@@ -316,3 +316,19 @@ def test_a_venue_that_no_lane_reaches_is_refused_by_the_lane_it_needs(data: Tabl
     channels = {name: rule for name, rule in data["channels"].items() if name != "to_second"}
     with pytest.raises(ScenarioError, match="venue to second"):
         parse_scenario({**data, "channels": channels})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("hours", "seed", "apart", "shared"), [(6, 20200318, 1, 0), (12, 20200320, 1, 2)]
+)
+def test_sharing_saves_a_venue_from_a_small_loss_and_a_large_one_brings_down_both(
+    data: Tables, hours: int, seed: int, apart: int, shared: int
+) -> None:
+    found = {}
+    for switch in (False, True):
+        shocks = {**data["shocks"], "halt": {**data["shocks"]["halt"], "duration_hours": hours}}
+        tables = {"shocks": shocks, "seed": seed, "contagion": {"shared_funds": switch}}
+        recorder = simulate(parse_scenario({**data, **tables}))
+        found[switch] = recorder.column("runs", "venues_beyond_funds")
+    assert found == {False: [apart], True: [shared]}
