@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from abm.analysis.delays import held_up
-from abm.recording.events import THEFTS
+from abm.recording.events import ROBBED, THEFTS
 from abm.units import MICRO, dollars
 
 if TYPE_CHECKING:
@@ -33,7 +33,8 @@ def roots(results: RunResults) -> dict[int, str | None]:
     """Return the shock that every liquidation's loss is put down to, None for the market.
 
     The theft that came last before its end where most of the loss is that the tokens sold stood
-    for nothing; else the shock that held it up longest.
+    for nothing, or where thieves had taken more than half of it out of the account's own vault;
+    else the shock that held it up longest.
 
     Returns
     -------
@@ -45,18 +46,26 @@ def roots(results: RunResults) -> dict[int, str | None]:
     shocks = events.filter(pl.col("kind").cast(pl.String).str.starts_with("shock_"))
     shock_of = dict(shocks.select("event", pl.col("place").cast(pl.String)).iter_rows())
     thefts: list[tuple[int, str]] = []
-    for event, cause, second, kind in events.select("event", "cause", "second", "kind").iter_rows():
+    robbed: defaultdict[int, list[tuple[int, str, int]]] = defaultdict(list)
+    columns = ("event", "cause", "second", "kind", "account", "value_usd")
+    for event, cause, second, kind, account, value_usd in events.select(columns).iter_rows():
         if cause in shock_of:
             shock_of.setdefault(event, shock_of[cause])
         if kind in THEFTS and event in shock_of:
             thefts.append((second, shock_of[event]))
+        if kind == ROBBED and event in shock_of:
+            robbed[account].append((second, shock_of[event], round(value_usd * MICRO)))
     found: dict[int, str | None] = {}
     for row in results.table("liquidations").iter_rows(named=True):
         number, end = row["liquidation"], row["ended_second"]
         before = [shock for second, shock in thefts if end is None or second <= end]
         held = waits[number]
-        if before and 2 * missing[number] > round(row["bad_debt_usd"] * MICRO) > 0:
+        debt = round(row["bad_debt_usd"] * MICRO)
+        taken = [one for one in robbed[row["account"]] if end is None or one[0] <= end]
+        if before and 2 * missing[number] > debt > 0:
             found[number] = before[-1]
+        elif 2 * sum(units for _, _, units in taken) > debt > 0:
+            found[number] = taken[-1][1]
         else:
             found[number] = held[0].shock if held else None
     return found

@@ -10,6 +10,9 @@ ROOT = 0
 THEFTS = ("stolen", "minted_unbacked", "spent_twice")
 """Kinds of events after which tokens may stand for nothing."""
 
+ROBBED = "vault_robbed"
+"""Kind of the event that says what one account lost of what was stolen on a chain."""
+
 
 @dataclass(frozen=True, slots=True)
 class Event:

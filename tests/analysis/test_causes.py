@@ -18,7 +18,13 @@ RUNS = ["crash", "no_shocks", "no_losses", "silo_crash", "chain_halt", "no_grace
 
 each_run = pytest.mark.parametrize("name", RUNS)
 
-LIQUIDATION = {"liquidation": 0, "cause": 1, "ended_second": 9_000, "bad_debt_usd": 0.0}
+LIQUIDATION = {
+    "liquidation": 0,
+    "account": 7,
+    "cause": 1,
+    "ended_second": 9_000,
+    "bad_debt_usd": 0.0,
+}
 
 MESSAGE: dict[str, Any] = {
     "channel": "to_far",
@@ -75,6 +81,8 @@ def made(
                 "cause": list(seizures.values()),
                 "second": [0] * len(seizures),
                 "place": [None] * len(seizures),
+                "account": [None] * len(seizures),
+                "value_usd": [0.0] * len(seizures),
             },
             schema={
                 "event": pl.Int64,
@@ -82,6 +90,8 @@ def made(
                 "cause": pl.Int64,
                 "second": pl.Int64,
                 "place": pl.String,
+                "account": pl.Int64,
+                "value_usd": pl.Float64,
             },
         ),
     }
@@ -211,6 +221,26 @@ def test_equal_delays_go_to_the_first_name() -> None:
     assert held_up(made([{"ended_second": None}], both)) == {
         0: (HeldUp("first", 600), HeldUp("second", 600))
     }
+
+
+def test_what_thieves_took_out_of_a_vault_is_the_thefts_loss() -> None:
+    results = made(
+        [{"bad_debt_usd": 100.0}, {"liquidation": 1, "account": 8, "bad_debt_usd": 9.0}], []
+    )
+    results._frames["events"] = pl.DataFrame(
+        {
+            "event": [1, 2, 3, 4],
+            "kind": ["shock_verifier_compromise", "forged", "vault_robbed", "vault_robbed"],
+            "cause": [0, 1, 2, 2],
+            "second": [10, 20, 30, 9_500],
+            "place": ["first", "to_far", "far", "far"],
+            "account": [None, None, 7, 8],
+            "value_usd": [0.0, 60.0, 60.0, 60.0],
+        }
+    )
+    # Of account 7 the theft took more than half of what it left; of 8 only after its end.
+    found = dict(loss_by_cause(results).select("cause", "bad_debt_usd").iter_rows())
+    assert (found["first"], found["market"]) == (100.0, 9.0)
 
 
 def test_amounts_that_floats_cannot_hold_still_sum_exactly() -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from abm.collateral.at_venue import Transfer
 from abm.collateral.passage import MoveKind
 from abm.network import Fate
+from abm.recording.events import ROBBED
 from abm.units import seconds
 
 if TYPE_CHECKING:
@@ -246,8 +247,16 @@ def steal(world: World, channel: str, most_usd: float | None, share: float, caus
             units = min(units, int((most_usd - taken_usd) / worth))
         if holder == world.holders.lock[chain]:
             units = place.bridge.drain(chain, token, units)
-        else:
+        elif units:
             world.ledger.transfer(holder, world.holders.attacker, token, units)
+            world.log.add(
+                world.now,
+                ROBBED,
+                cause,
+                account=holder - world.holders.vault,
+                place=chain,
+                value_usd=units * worth,
+            )
         taken_usd += units * worth
     if taken_usd > 0:
         world.log.add(world.now, "stolen", cause, place=chain, value_usd=taken_usd)
