@@ -54,6 +54,7 @@ def filled(kernel: Kernel, span: PreparedSpan, positions: csr_array) -> list[byt
         span.changes,
         span.marks.value,
         span.grid.short_option_minimum * span.marks.price_usd,
+        np.zeros((1, span.changes.shape[1])),
         worth,
         maintenance,
     )
