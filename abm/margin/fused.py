@@ -1,4 +1,4 @@
-"""The pass of SPAN as one loop over accounts, compiled where Numba is there (extra ``fast``)."""
+"""The pass of SPAN as one loop over accounts, compiled where Numba is there."""
 
 from __future__ import annotations
 
@@ -106,12 +106,19 @@ def aligned_zeros(*shape: int) -> Floats:
 
 @cache
 def compiled(loop: Kernel) -> Kernel | None:
-    """Return a loop compiled, kept from process to process, or None without Numba."""
+    """Return a loop compiled, or None without Numba.
+
+    It is kept from process to process where there is a folder to keep it in.
+    """
     try:
         numba: Any = import_module("numba")
     except ImportError:
         return None
-    kernel: Kernel = numba.njit(cache=True)(loop)
+    kernel: Kernel
+    try:
+        kernel = numba.njit(cache=True)(loop)
+    except RuntimeError:
+        kernel = numba.njit(loop)
     return kernel
 
 
