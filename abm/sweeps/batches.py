@@ -27,7 +27,6 @@ from abm.recording.manifest import installed_versions
 from abm.recording.schemas import SCHEMAS
 from abm.recording.tables import arrow_schema, arrow_table
 from abm.scenario import parse_scenario
-from abm.simulation.run import simulate
 from abm.sweeps.keys import changed
 from abm.sweeps.store import open_store
 
@@ -168,6 +167,9 @@ def run_batch(batch: Batch) -> Record:
     OSError
         If the files cannot be written.
     """
+    # A driver, which runs nothing itself, does without the simulator and its libraries.
+    from abm.simulation.run import simulate  # noqa: PLC0415
+
     job, start = batch.job, time.monotonic()
     store = _checked_store(job.place, job.identity, json.dumps(job.versions, sort_keys=True))
     tables = _Tables(job)

@@ -134,8 +134,8 @@ def bench_methods(whole_pass: Callable[[], object]) -> None:
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         print(
-            f"the same by {name}, {points}: {taken * 1e3:.0f} ms, {taken / span:.1f} times as long, "
-            f"{peak / 1e6:.0f} MB beyond the positions"
+            f"the same by {name}, {points}: {taken * 1e3:.0f} ms, {taken / span:.1f} times as "
+            f"long, {peak / 1e6:.0f} MB beyond the positions"
         )
 
 
