@@ -1,5 +1,14 @@
 """Who acts: each a short Mesa agent around a pure decision."""
 
+from abm.agents.arbitrageur import (
+    Arbitrage,
+    ArbitrageDesk,
+    Arbitrageur,
+    ArbitrageView,
+    choose_arbitrages,
+)
+from abm.agents.fund_depositor import DepositDesk, FundDepositor, choose_exit
+from abm.agents.guardian import Guardian, PauseDesk, choose_vote
 from abm.agents.liquidator import BidDesk, Liquidator, Offer, choose_bids
 from abm.agents.market_maker import MakerDesk, MakerView, MarketMaker, choose_quotes
 from abm.agents.oracle import Oracle, OracleDesk, choose_publication
@@ -16,7 +25,14 @@ from abm.agents.withdrawal import Withdrawal, choose_withdrawal
 
 __all__ = [
     "DRAWS_PER_ARRIVAL",
+    "Arbitrage",
+    "ArbitrageDesk",
+    "ArbitrageView",
+    "Arbitrageur",
     "BidDesk",
+    "DepositDesk",
+    "FundDepositor",
+    "Guardian",
     "Liquidator",
     "MakerDesk",
     "MakerView",
@@ -24,6 +40,7 @@ __all__ = [
     "Offer",
     "Oracle",
     "OracleDesk",
+    "PauseDesk",
     "Pending",
     "RelayDesk",
     "Relayer",
@@ -31,11 +48,14 @@ __all__ = [
     "TraderDesk",
     "TraderView",
     "Withdrawal",
+    "choose_arbitrages",
     "choose_bids",
+    "choose_exit",
     "choose_messages",
     "choose_orders",
     "choose_publication",
     "choose_quotes",
     "choose_top_up",
+    "choose_vote",
     "choose_withdrawal",
 ]

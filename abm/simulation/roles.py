@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import mesa
 
-from abm.agents import Liquidator, MarketMaker, Oracle, Relayer, Trader
+from abm.agents import (
+    Arbitrageur,
+    FundDepositor,
+    Guardian,
+    Liquidator,
+    MarketMaker,
+    Oracle,
+    Relayer,
+    Trader,
+)
 from abm.errors import Problem, ScenarioError
 
 if TYPE_CHECKING:
@@ -23,6 +32,9 @@ ROLES: dict[str, MakeAgent] = {
     "relayer": Relayer,
     "oracle": Oracle,
     "liquidator": Liquidator,
+    "arbitrageur": Arbitrageur,
+    "fund_depositor": FundDepositor,
+    "guardian": Guardian,
 }
 """The agents of this package by the names of their roles."""
 

@@ -4,78 +4,109 @@ from __future__ import annotations
 
 import heapq
 from math import ceil
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from abm.market import settlement_price
-from abm.simulation.world import Ladder, Refill, Resale, World
+from abm.simulation.world import Ladder, Refill, Resale, Routed, Seat, World
 from abm.units import MICRO, seconds
 from abm.venue import Order
 
+if TYPE_CHECKING:
+    from abm.venue import Exchange, MassQuote
+
 
 def settle_intents(world: World) -> None:
-    """Apply what agents asked of the exchange, in the order of asking, and clear it."""
-    if world.trading_stands_still():
-        world.intents.trading.clear()
-        return
+    """Apply what agents asked of the exchanges, in the order of asking, and clear it."""
+    works = [not world.trading_stands_still(chain) for chain in world.venue_chains]
     # Cancels go first, as real venues order them: otherwise the first maker to see a new price
     # would trade against the others' old ones, of the same minute.
-    for intent in world.intents.trading:
+    asked = [intent for intent in world.intents.trading if works[_venue(world, intent)]]
+    for intent in asked:
         if isinstance(intent, Ladder):
-            world.exchange.quotes.withdraw(intent.maker)
-    for intent in world.intents.trading:
+            seat = world.seats[intent.maker]
+            world.exchanges[seat.venue].quotes.withdraw(seat.firm)
+    for intent in asked:
         match intent:
             case Order():
-                _settle_order(world, intent)
+                _settle_order(world, intent, world.exchange_of(intent.account))
+            case Routed(venue, order):
+                _settle_order(world, order, world.exchanges[venue])
             case Ladder(maker, quote):
-                if quote is not None and not world.desk.is_open(world.makers[maker]):
-                    world.exchange.quote(maker, quote, world.marks.price_usd)
+                if quote is not None:
+                    _post(world, world.seats[maker], quote)
             case Refill(maker):
-                if not world.desk.is_open(world.makers[maker]):
-                    world.exchange.refill(maker, world.marks.price_usd)
+                _post(world, world.seats[maker], None)
     world.intents.trading.clear()
 
 
-def _settle_order(world: World, order: Order) -> None:
+def _venue(world: World, intent: Order | Ladder | Refill | Routed) -> int:
+    """Return the number of the venue that an intent is for."""
+    match intent:
+        case Order():
+            return int(world.venue_of[intent.account])
+        case Routed():
+            return intent.venue
+        case _:
+            return world.seats[intent.maker].venue
+
+
+def _post(world: World, seat: Seat, quote: MassQuote | None) -> None:
+    """Replace the ladder of a seat, or fill it up, unless its account is being liquidated."""
+    if world.desk.is_open(seat.account):
+        return
+    price_usd = world.book_of(seat.account).marks.price_usd
+    if quote is None:
+        world.exchanges[seat.venue].refill(seat.firm, price_usd)
+    else:
+        world.exchanges[seat.venue].quote(seat.firm, quote, price_usd)
+
+
+def _settle_order(world: World, order: Order, exchange: Exchange) -> None:
     """Match an order if the account keeps its initial margin after the whole of it.
 
     It is taken to trade at its limit; a market order, which has none, as the book would fill it.
     """
     account, instrument = order.account, order.instrument
-    if not world.marks.alive[instrument] or world.desk.is_open(account):
+    book = world.book_of(account)
+    if not book.marks.alive[instrument] or world.desk.is_open(account):
         return
     lots, ticks = order.lots, order.limit_ticks
     if order.is_market:
-        lots, ticks = world.exchange.prospect(order)
+        lots, ticks = exchange.prospect(order)
     signed = order.side * lots
     # As it is now: a second order of the same step is checked against what the first one left.
     row = world.positions.row(account).copy()
     row[instrument] += signed
-    required = world.margin.initial(row)
-    premium = ticks * world.exchange.tick_usd
+    required = book.margin.initial(row)
+    premium = ticks * exchange.tick_usd
     equity = float(world.beliefs.equity[account]) + signed * (
-        float(world.marks.value[instrument]) - premium
+        float(book.marks.value[instrument]) - premium
     )
     if equity < required:
         return
-    world.exchange.submit(order, world.marks.price_usd)
+    exchange.submit(order, book.marks.price_usd)
 
 
 def expire_series(world: World) -> None:
     """Settle the series that expire at this step, at the average of published prices."""
     now = world.now
-    published = world.board[world.scenario.venue.chain].price_usd
-    world.published_history.append(published)
+    for clearing, book in zip(world.clearings, world.books, strict=True):
+        book.published.append(world.board[clearing.chain].price_usd)
     expiring = np.flatnonzero(world.instruments.expiry_second == now)
     if not len(expiring):
         return
+    # All venues settle at one price, the first one's: their contracts are the same.
     average = settlement_price(
-        world.published_history,
+        world.books[0].published,
         world.scenario.market.settlement_average_seconds,
         world.scenario.clock.step_seconds,
     )
     payoff = np.rint(world.instruments.payoff(average) * MICRO).astype(np.int64)
     world.exchange.expire(expiring, payoff)
+    for exchange in world.exchanges[1:]:
+        exchange.clear(expiring)
     world.log.add(now, "expiry", value_usd=average)
 
 

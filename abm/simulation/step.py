@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from abm.simulation.decisions import decide, relay
+from abm.simulation.firms import bring_dollars
 from abm.simulation.invariants import check_invariants
 from abm.simulation.layers import watch_outages
 from abm.simulation.liquidations import deliver_messages, liquidate
@@ -44,6 +45,8 @@ def end_step(model: OptionsMarket) -> None:
     world = model.world
     decide(model)  # 5
     request_withdrawals(world)
+    model.deposits.pay_out()
+    bring_dollars(world)
     settle_intents(world)  # 6
     revalue(world)  # 7
     settle_withdrawals(world)

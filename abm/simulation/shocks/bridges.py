@@ -56,12 +56,16 @@ def pause_when_found(
     """Pause a protocol's channels at the step at which a guardian finds out."""
     found = when.start_second + seconds(shock.detection_hours)
     if found < when.end_second and _is_now(world, found):
-        world.log.add(
-            world.now, "guardian_pause", world.started_shocks[when.name], place=shock.protocol
-        )
-        for name in _channels(world, shock.protocol):
-            world.transport.halt_channel(name, world.now, when.end_second)
-            _refuse_forged(world, name)
+        cause = world.started_shocks[when.name]
+        pause_protocol(world, shock.protocol, when.end_second, cause)
+
+
+def pause_protocol(world: World, protocol: str, until: int, cause: int) -> None:
+    """Stop a protocol's channels until a second, and refuse what is forged and under way."""
+    world.log.add(world.now, "guardian_pause", cause, place=protocol)
+    for name in _channels(world, protocol):
+        world.transport.halt_channel(name, world.now, until)
+        _refuse_forged(world, name)
 
 
 def forge(world: World, shock: VerifierCompromise, when: Occurrence) -> None:
@@ -144,7 +148,7 @@ def reach(world: World, channel: str) -> list[tuple[int, int]]:
     that obey messages. Towards the venue nothing is released: there messages mint.
     """
     rule, place = world.scenario.channels[channel], world.place
-    if rule.source != place.venue:
+    if rule.source not in place.venues:
         return []
     chain = rule.destination
     found = [
@@ -157,6 +161,7 @@ def reach(world: World, channel: str) -> list[tuple[int, int]]:
             (world.holders.vault + account, token)
             for account in range(place.trader_count)
             if world.architecture.chain_of(account) == chain
+            and place.venue_of(account) == rule.source
             for token in range(place.token_count)
         ]
     return [(holder, token) for holder, token in found if world.ledger.balance(holder, token) > 0]
@@ -165,7 +170,7 @@ def reach(world: World, channel: str) -> list[tuple[int, int]]:
 def mintable(world: World, channel: str) -> list[int]:
     """Return the tokens that a message towards the venue mints for a lock on its source."""
     rule, tokens = world.scenario.channels[channel], world.place.tokens
-    if rule.destination != world.place.venue:
+    if rule.destination not in world.place.venues:
         return []
     return [token for token in tokens.representations if rule.source in tokens.locked_on[token]]
 
