@@ -290,9 +290,14 @@ def shard_name(batch: str, table: str) -> str:
 
 def outcome_fields(job: Job) -> list[Any]:
     """Return the Arrow fields of a run's outcomes and, beside them, of its counterfactual's."""
-    fields = list(plain_text(arrow_schema(SCHEMAS[RUNS]).empty_table()).schema)
-    pair = [field.with_name(f"{PAIR}.{field.name}") for field in fields]
-    return fields + pair if job.counterfactual else fields
+    return list(_outcome_fields(job.counterfactual))
+
+
+@lru_cache(maxsize=2)
+def _outcome_fields(counterfactual: bool) -> tuple[Any, ...]:  # noqa: FBT001 - a cache's key
+    fields = tuple(plain_text(arrow_schema(SCHEMAS[RUNS]).empty_table()).schema)
+    pair = tuple(field.with_name(f"{PAIR}.{field.name}") for field in fields)
+    return fields + pair if counterfactual else fields
 
 
 def failure_fields() -> list[Any]:

@@ -167,7 +167,7 @@ def bench_overhead() -> list[bool]:
 
 def bench_others() -> list[bool]:
     """Print how much longer others take for the same runs; ours are on the disk at the end."""
-    runs = SHORT_RUNS // 2
+    runs = SHORT_RUNS
     ours: list[float] = []
     theirs: dict[str, list[float]] = {"mesa.batch_run": [], "EMA workbench": []}
     # In turns, so that what else the machine does falls on all alike.
