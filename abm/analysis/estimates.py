@@ -171,6 +171,7 @@ def studentised_estimate(
     confidence: float,
     resamples: int,
     seed: int,
+    widening: float = 1.0,
 ) -> Estimate:
     """Estimate a statistic with an interval in units of its own standard error (bootstrap-t).
 
@@ -180,6 +181,8 @@ def studentised_estimate(
         As for `bootstrap_estimate`.
     error : callable
         Standard error of the statistic, of the last axis.
+    widening : float
+        Multiple of the standard error, where few of the runs decide it.
 
     References
     ----------
@@ -190,7 +193,7 @@ def studentised_estimate(
     check_count("seed", seed, least=0)
     if (known := _without_spread(sample, confidence)) is not None:
         return known
-    value, scale = float(statistic(sample)), float(error(sample))
+    value, scale = float(statistic(sample)), widening * float(error(sample))
     rng = Streams(seed).get("studentised")
     strays = []
     for start in range(0, resamples, batch := max(VALUES_AT_ONCE // sample.size, 1)):

@@ -151,8 +151,10 @@ def expected_shortfall(
         ``bootstrap`` takes the centiles of resampled runs; it knows no run worse than the worst one
         seen, and for lognormal losses at 95 % holds the truth about 77 % of the time with five runs
         beyond the level, 86 % with twenty. ``studentised`` measures how far resampled runs stray in
-        units of their own standard error, which widens it upwards: about 90 % with five runs as
-        with twenty. Its ends are None where no run is beyond the level's own.
+        units of their own standard error, which widens it upwards, and is widened as a t interval
+        of as many runs as are beyond the level: for normal, exponential, lognormal and cubic Pareto
+        losses it holds the truth 94 to 98 % of the time, with five runs beyond the level as with
+        twenty. Its ends are None where no run is beyond the level's own.
     confidence, resamples, seed
         As for `value_at_risk`.
 
@@ -188,12 +190,27 @@ def expected_shortfall(
             beyond = np.maximum(losses, _quantile(losses, level)[..., np.newaxis])
             return np.asarray(beyond.std(axis=-1, ddof=1) / (1 - level) / losses.shape[-1] ** 0.5)
 
+        check_inside("confidence", confidence)
         return studentised_estimate(
-            sample, statistic, error, confidence=confidence, resamples=resamples, seed=seed
+            sample,
+            statistic,
+            error,
+            confidence=confidence,
+            resamples=resamples,
+            seed=seed,
+            widening=_widening(sample.size * (1 - level), confidence),
         )
     return bootstrap_estimate(
         sample, statistic, confidence=confidence, resamples=resamples, seed=seed
     )
+
+
+def _widening(runs: float, confidence: float) -> float:
+    """Return how much wider a t interval of so many runs is than a normal one."""
+    from scipy import stats  # noqa: PLC0415 - as above
+
+    share = (1 + confidence) / 2
+    return float(stats.t.ppf(share, max(runs - 1, 1.0)) / stats.norm.ppf(share))
 
 
 def conditional_extent(

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from abm.margin.fused import whole_points
+from abm.margin.fused import aligned, whole_points
 from abm.margin.fused_portfolio import PortfolioTables
 from abm.margin.portfolio_checks import check_accounts, check_market
 from abm.margin.portfolio_inputs import (
@@ -233,16 +233,15 @@ class StressedMarket:
         long_discount, short_discount = self._discounts
         point = whole_points(len(self._damping))
         return PortfolioTables(
-            now=self._now,
-            stressed=np.ascontiguousarray(self._stressed[:, point]),
-            basis=self._basis_values,
+            marks=aligned(np.column_stack([self._now, self._basis_values, np.zeros(len(place))])),
+            stressed=aligned(self._stressed[:, point]),
             expiry=market.option_expiry.astype(np.uint32),
             strike=place.astype(np.uint32),
             long_discount=long_discount,
             short_discount=short_discount,
             basis_weight=self._basis_weight,
-            skew=self._skew[point].astype(np.float64),
-            damping=self._damping[point],
+            turned=aligned(np.where(self._skew, -1.0, 1.0)[point]),
+            damping=aligned(self._damping[point]),
             strikes=strikes,
             maintenance_factor=parameters.maintenance_factor,
             initial_factor=parameters.initial_factor,

@@ -27,7 +27,6 @@ from abm.recording.manifest import installed_versions
 from abm.recording.schemas import SCHEMAS
 from abm.recording.tables import arrow_schema, arrow_table
 from abm.scenario import parse_scenario
-from abm.simulation.run import simulate
 from abm.sweeps.keys import changed
 from abm.sweeps.store import open_store
 
@@ -168,6 +167,9 @@ def run_batch(batch: Batch) -> Record:
     OSError
         If the files cannot be written.
     """
+    # A driver, which runs nothing itself, does without the simulator and its libraries.
+    from abm.simulation.run import simulate  # noqa: PLC0415
+
     job, start = batch.job, time.monotonic()
     store = _checked_store(job.place, job.identity, json.dumps(job.versions, sort_keys=True))
     tables = _Tables(job)
@@ -288,9 +290,14 @@ def shard_name(batch: str, table: str) -> str:
 
 def outcome_fields(job: Job) -> list[Any]:
     """Return the Arrow fields of a run's outcomes and, beside them, of its counterfactual's."""
-    fields = list(plain_text(arrow_schema(SCHEMAS[RUNS]).empty_table()).schema)
-    pair = [field.with_name(f"{PAIR}.{field.name}") for field in fields]
-    return fields + pair if job.counterfactual else fields
+    return list(_outcome_fields(job.counterfactual))
+
+
+@lru_cache(maxsize=2)
+def _outcome_fields(counterfactual: bool) -> tuple[Any, ...]:  # noqa: FBT001 - a cache's key
+    fields = tuple(plain_text(arrow_schema(SCHEMAS[RUNS]).empty_table()).schema)
+    pair = tuple(field.with_name(f"{PAIR}.{field.name}") for field in fields)
+    return fields + pair if counterfactual else fields
 
 
 def failure_fields() -> list[Any]:

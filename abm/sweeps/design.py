@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, overload
 
 import numpy as np
 from scipy.special import ndtr, ndtri
-from scipy.stats import qmc
 
 from abm.errors import AbmError
 
@@ -163,6 +162,8 @@ def _screening(study: Study) -> NDArray[np.float64]:
 
 
 def _unit_points(study: Study) -> NDArray[np.float64]:
+    from scipy.stats import qmc  # noqa: PLC0415 - large, and most designs do without
+
     design, dimensions = study.design, len(study.factors)
     if design.kind == "sobol":
         # A power of two points is drawn, whose balance is Sobol's point, and cut to size.

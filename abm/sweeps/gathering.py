@@ -220,12 +220,18 @@ def _groups(source: _Source, ids: RunIds, columns: list[str]) -> Iterator[tuple[
     span: tuple[int, int, int] | None = None
     rows, start = 0, 0
 
+    def taken() -> Table:
+        """Join the parts and let go of them, so that they are not there twice while written."""
+        table = pa.concat_tables(parts).combine_chunks()
+        parts.clear()
+        return table
+
     def close() -> None:
-        nonlocal span, parts
+        nonlocal span
         if span is not None:
             parts.append(source.rows(*span).select(columns))
         if len(parts) >= MOST_PARTS:
-            parts = [pa.concat_tables(parts).combine_chunks()]
+            parts.append(taken())
         span = None
 
     for place, run in enumerate(ids):
@@ -241,11 +247,11 @@ def _groups(source: _Source, ids: RunIds, columns: list[str]) -> Iterator[tuple[
                 span = found
         if rows * len(columns) >= CELLS_IN_GROUP:
             close()
-            yield start, place + 1, pa.concat_tables(parts).combine_chunks()
-            parts, rows, start = [], 0, place + 1
+            yield start, place + 1, taken()
+            rows, start = 0, place + 1
     close()
     if parts:
-        yield start, len(ids), pa.concat_tables(parts).combine_chunks()
+        yield start, len(ids), taken()
 
 
 def _write_rows(

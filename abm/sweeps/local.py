@@ -10,12 +10,13 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import replace
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from abm.sweeps.batches import Batch, Record, note_deaths, run_batch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Generator, Iterator
     from multiprocessing.process import BaseProcess
 
     from abm.sweeps.execution import Supply
@@ -52,26 +53,24 @@ class LocalWorkers:
                 yield run_batch(batch)
             return
         with _one_thread_each():
-            if _dies(_nothing):
-                raise RuntimeError(
-                    "worker processes cannot start; in a script, run the study under "
-                    "`if __name__ == '__main__':`"
-                )
+            pool = _started(self.workers)
             suspects: list[Batch] = []
             while True:
-                yield from self._until_broken(supply, suspects)
+                yield from self._until_broken(pool, supply, suspects)
                 if not suspects:
                     return
                 # One of them ended its worker. Alone, each shows whether it was that one.
                 for batch in suspects:
                     yield from run_alone(batch)
                 suspects.clear()
+                pool = _pool(self.workers)
 
-    def _until_broken(self, supply: Supply, suspects: list[Batch]) -> Iterator[Record]:
+    def _until_broken(
+        self, pool: ProcessPoolExecutor, supply: Supply, suspects: list[Batch]
+    ) -> Iterator[Record]:
         """Run batches until a worker dies; leave those that were under way to the suspects."""
         under_way: dict[Future[Record], Batch] = {}
         batch: Batch | None = None
-        pool = _pool(self.workers)
         try:
             while True:
                 while len(under_way) < AHEAD * self.workers and (batch := supply.next()):
@@ -125,17 +124,24 @@ def _end_with(driver: BaseProcess) -> None:
     os._exit(1)
 
 
-def _nothing() -> None:
-    """Show that a worker starts."""
+def _started(workers: int) -> ProcessPoolExecutor:
+    """Return a pool whose workers have all started, at once, and loaded what they run."""
+    pool = _pool(workers)
+    try:
+        wait([pool.submit(_load) for _ in range(workers)])
+        pool.submit(_load).result()
+    except BrokenProcessPool as error:
+        pool.shutdown()
+        raise RuntimeError(
+            "worker processes cannot start; in a script, run the study under "
+            "`if __name__ == '__main__':`"
+        ) from error
+    return pool
 
 
-def _dies(work: Callable[[], None]) -> bool:
-    with _pool(1) as pool:
-        try:
-            pool.submit(work).result()
-        except BrokenProcessPool:
-            return True
-    return False
+def _load() -> None:
+    """Load what a run takes, in a worker, and show that it starts."""
+    import_module("abm.simulation.run")
 
 
 @contextmanager

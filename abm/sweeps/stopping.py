@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
 
 from abm.sweeps.batches import RUNS
 from abm.sweeps.dataset import as_numbers
@@ -91,6 +90,8 @@ def half_width(values: NDArray[np.float64], rule: Stopping) -> float:
     Of the mean it is Student's, of a probability Wilson's. Runs that are all equal say nothing of
     what may happen, so their mean has no interval either.
     """
+    from scipy import stats  # noqa: PLC0415 - large, and few studies stop early
+
     if values.size < 2:  # noqa: PLR2004 - a spread needs two
         return float("inf")
     if rule.above is not None:

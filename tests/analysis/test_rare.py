@@ -36,6 +36,24 @@ def test_the_tail_of_a_normal_law_is_found(drivers: int, probability: float) -> 
     assert all(levels[-1] == above for levels in found.levels)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("probability", "within"), [(1e-2, 1.0), (1e-4, 0.9)])
+def test_the_intervals_of_few_repeats_hold_the_tail_of_a_normal_law(
+    probability: float, within: float
+) -> None:
+    above = float(stats.norm.isf(probability))
+    held, near, times = 0, 0, 120
+    for seed in range(times):
+        found = splitting_probability(mean_of, 3, above, seed=seed).probability
+        assert found.low is not None
+        assert found.high is not None
+        held += found.low < probability < found.high
+        near += 0.5 < found.value / probability < 2.0
+    # 114 with a deviation of 2.4.
+    assert held >= 105
+    assert near >= within * times
+
+
 def test_what_the_drivers_do_not_decide_is_drawn_anew() -> None:
     rng = Streams(3).get("noise")
 

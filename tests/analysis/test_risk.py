@@ -204,6 +204,27 @@ def test_bootstrap_intervals_hold_the_shortfall_with_enough_runs_beyond() -> Non
     assert 268 <= held <= 297
 
 
+@pytest.mark.parametrize("beyond", [5, 20])
+@pytest.mark.parametrize("law", ["exponential", "lognormal"])
+def test_studentised_intervals_hold_the_shortfall_also_with_few_runs_beyond(
+    law: str, beyond: int
+) -> None:
+    estimate = partial(expected_shortfall, level=0.95, interval="studentised", resamples=400)
+    truths = {
+        "exponential": 1 - np.log(0.05),
+        "lognormal": np.exp(0.5) * stats.norm.cdf(1 - stats.norm.ppf(0.95)) / 0.05,
+    }
+    held = coverage(
+        estimate,
+        float(truths[law]),
+        seed=5,
+        times=300,
+        draw=lambda rng: getattr(rng, law)(size=20 * beyond),
+    )
+    # 285 with a deviation of 3.8; without the widening some 276 of the lognormal ones.
+    assert held >= 279
+
+
 @pytest.mark.parametrize(("runs", "probability"), [(30, 0.1), (30, 0.5), (200, 0.02), (8, 0.25)])
 def test_wilson_intervals_hold_the_probability(runs: int, probability: float) -> None:
     """Over all numbers of events with their weights: no sampling at all."""

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -54,6 +58,7 @@ def filled(kernel: Kernel, span: PreparedSpan, positions: csr_array) -> list[byt
         span.changes,
         span.marks.value,
         span.grid.short_option_minimum * span.marks.price_usd,
+        np.zeros((1, span.changes.shape[1])),
         worth,
         maintenance,
     )
@@ -110,6 +115,31 @@ def test_a_whole_pass_is_the_same_with_the_loop_and_without_it(
     np.testing.assert_array_equal(by_loop.position_value, by_products.position_value)
     np.testing.assert_array_equal(by_loop.maintenance, by_products.maintenance)
     np.testing.assert_array_equal(by_loop.initial, by_products.initial)
+
+
+def test_where_nothing_can_be_kept_the_loop_is_compiled_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = []
+
+    def njit(loop: Kernel | None = None, *, cache: bool = False) -> object:
+        asked.append(cache)
+        if cache:
+            raise RuntimeError("cannot cache function: no locator available")
+        return loop
+
+    monkeypatch.setattr(fused, "import_module", lambda _: SimpleNamespace(njit=njit))
+    assert compiled(margin_accounts) is margin_accounts
+    assert asked == [True, False]
+
+
+def test_importing_and_a_small_run_do_not_load_numba() -> None:
+    program = (
+        "import sys, abm; abm.simulate(abm.load_scenario(sys.argv[1], ('clock.hours=1',)));"
+        "sys.exit('numba' in sys.modules)"
+    )
+    small = Path(__file__).parents[2] / "scenarios" / "calm_week.toml"
+    subprocess.run([sys.executable, "-c", program, small], check=True)
 
 
 def test_without_numba_the_products_do_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,12 @@ from scipy.sparse import csr_array
 
 from abm.margin import PortfolioMethod, fused_portfolio, mark_instruments, portfolio_method
 from abm.margin.fused import compiled
-from abm.margin.fused_portfolio import margin_portfolios, portfolio_requirements
+from abm.margin.fused_portfolio import (
+    are_whole,
+    margin_portfolios,
+    portfolio_requirements,
+    working_space,
+)
 from abm.margin.portfolio_inputs import PortfolioAccounts
 from abm.market import InstrumentTable
 from abm.scenario.market import StressGrid, Volatility
@@ -48,8 +53,10 @@ def filled(kernel: Kernel, method: PreparedPortfolio, positions: csr_array) -> l
         positions.indices,
         positions.data,
         method.stressed.tables,
+        working_space(method.stressed.tables),
         maintenance,
         initial,
+        None if are_whole(positions.data) else True,
     )
     return [maintenance.tobytes(), initial.tobytes()]
 
@@ -68,14 +75,26 @@ def test_the_loop_is_the_products_to_the_last_bit(
     assert filled(margin_portfolios, method, positions) == multiplied(method, positions)
 
 
-def test_compiled_the_loop_is_the_products_to_the_last_bit(method: PreparedPortfolio) -> None:
+@pytest.mark.parametrize("whole", [True, False])
+def test_compiled_the_loop_is_the_products_to_the_last_bit(
+    method: PreparedPortfolio, *, whole: bool
+) -> None:
     pytest.importorskip("numba")
     kernel = compiled(margin_portfolios)
     assert kernel is not None
     rng = np.random.default_rng(1)
-    dense = rng.uniform(-9.0, 9.0, (8_000, 6)) * (rng.random((8_000, 6)) < 0.4)
-    positions = csr_array(dense)
+    dense = rng.uniform(-9.0, 9.0, (8_000, 6)) * (rng.random((8_000, 6)) < 0.6)
+    positions = csr_array(np.rint(dense) if whole else dense)
+    assert are_whole(positions.data) is whole
     assert filled(kernel, method, positions) == multiplied(method, positions)
+
+
+def test_numbers_are_whole_where_no_sum_of_them_is_rounded() -> None:
+    assert are_whole(np.zeros(0))
+    assert are_whole(np.array([-3.0, 0.0, 2.0**31]))
+    for other in (0.5, -(2.0**32), 2.0**60, np.inf, np.nan):
+        assert not are_whole(np.array([1.0, other]))
+        assert not are_whole(np.append(np.zeros(fused_portfolio.CHUNK), other))
 
 
 def test_accounts_in_blocks_are_accounts_all_at_once(

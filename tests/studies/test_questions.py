@@ -64,7 +64,7 @@ def losing(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Scenario], fl
             recorder.add("runs", *row.values())
             return recorder
 
-        monkeypatch.setattr("abm.sweeps.batches.simulate", simulated)
+        monkeypatch.setattr("abm.simulation.run.simulate", simulated)
 
     return put
 
