@@ -4,6 +4,17 @@ from abm.agents.liquidator import BidDesk, Liquidator, Offer, choose_bids
 from abm.agents.market_maker import MakerDesk, MakerView, MarketMaker, choose_quotes
 from abm.agents.oracle import Oracle, OracleDesk, choose_publication
 from abm.agents.relayer import Pending, RelayDesk, Relayer, choose_messages
+from abm.agents.searcher import (
+    Purpose,
+    Request,
+    Searcher,
+    SearcherView,
+    Seen,
+    choose_back_run,
+    choose_exits,
+    choose_front_run,
+    choose_snipes,
+)
 from abm.agents.trader import (
     DRAWS_PER_ARRIVAL,
     Trader,
@@ -25,17 +36,26 @@ __all__ = [
     "Oracle",
     "OracleDesk",
     "Pending",
+    "Purpose",
     "RelayDesk",
     "Relayer",
+    "Request",
+    "Searcher",
+    "SearcherView",
+    "Seen",
     "Trader",
     "TraderDesk",
     "TraderView",
     "Withdrawal",
+    "choose_back_run",
     "choose_bids",
+    "choose_exits",
+    "choose_front_run",
     "choose_messages",
     "choose_orders",
     "choose_publication",
     "choose_quotes",
+    "choose_snipes",
     "choose_top_up",
     "choose_withdrawal",
 ]

@@ -15,6 +15,7 @@ from abm.scenario.fields import Name, Table
 from abm.scenario.history import HistoricRange
 from abm.scenario.market import ExchangeRules, Market, StressGrid
 from abm.scenario.network import OWN_WORTHS, Chain, Channel, Protocol, Token
+from abm.scenario.ordering import Searchers, ordering_problems
 from abm.scenario.prices import ClusteredPrice, ReplayPrice
 from abm.scenario.references import unknown
 from abm.scenario.shock_checks import shock_problems
@@ -51,6 +52,9 @@ class Scenario(Table):
     relayers: Relayers
     oracles: Oracles = Oracles()
     liquidators: Liquidators
+    searchers: Annotated[
+        Searchers | None, Field(description="Who trades on what waits; nobody if not given")
+    ] = None
     shocks: Annotated[dict[Name, Shock], Field(default_factory=dict)]
     counterfactual: Counterfactual = Counterfactual()
     history: Annotated[
@@ -247,5 +251,6 @@ def cross_table_problems(scenario: Scenario) -> list[Problem]:
         _time_problems,
         shock_problems,
         waterfall_problems,
+        ordering_problems,
     )
     return [problem for check in checks for problem in check(scenario)]

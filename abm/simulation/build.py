@@ -17,6 +17,7 @@ from abm.recording.recorder import Recorder
 from abm.simulation.layers import build_waterfall
 from abm.simulation.market import draw_market
 from abm.simulation.opening import endow, open_positions
+from abm.simulation.order_flow import open_order_flow
 from abm.simulation.population import (
     draw_arrivals,
     draw_liquidators,
@@ -150,6 +151,7 @@ def build_world(scenario: Scenario) -> World:
         beliefs=Beliefs(marks, nothing, nothing, nothing, nothing, nothing),
         listed=np.zeros(len(instruments), dtype=np.bool_),
     )
+    open_order_flow(world)
     endow(world)
     # Vaults report their opening balances, as if all had been delivered long ago.
     architecture.claims.units[:] = surroundings.vault_balances()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from abm.network.messages import ONCE_KINDS
 from abm.simulation.decisions import schedule_top_up
 from abm.simulation.layers import tell_standing
+from abm.simulation.order_flow import receive_order
 from abm.simulation.settlement import settle_bids, settle_resales
 from abm.simulation.shocks import accept_forged
 
@@ -18,10 +20,13 @@ def deliver_messages(world: World) -> None:
     for transit in world.transport.deliver_due(world.now):
         if transit.applied and transit.message.forged:
             accept_forged(world, transit)
+        elif transit.applied and transit.message.kind == "order":
+            receive_order(world, transit)
         elif transit.applied:
             world.architecture.deliver(transit.message, world.now)
     for transit in world.transport.expire_and_repeat(world.now):
-        world.architecture.expire(transit.message, world.now)
+        if transit.message.kind not in ONCE_KINDS:
+            world.architecture.expire(transit.message, world.now)
     world.architecture.advance(world.now)
     take_events(world)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import mesa
 
-from abm.agents import Liquidator, MarketMaker, Oracle, Relayer, Trader
+from abm.agents import Liquidator, MarketMaker, Oracle, Relayer, Searcher, Trader
 from abm.errors import Problem, ScenarioError
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ ROLES: dict[str, MakeAgent] = {
     "relayer": Relayer,
     "oracle": Oracle,
     "liquidator": Liquidator,
+    "searcher": Searcher,
 }
 """The agents of this package by the names of their roles."""
 

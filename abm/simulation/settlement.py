@@ -8,13 +8,21 @@ from math import ceil
 import numpy as np
 
 from abm.market import settlement_price
+from abm.simulation.order_checks import is_taken
+from abm.simulation.order_flow import settle_order_flow
 from abm.simulation.world import Ladder, Refill, Resale, World
 from abm.units import MICRO, seconds
 from abm.venue import Order
 
 
 def settle_intents(world: World) -> None:
-    """Apply what agents asked of the exchange, in the order of asking, and clear it."""
+    """Apply what agents asked of the exchange, in the order of asking, and clear it.
+
+    Where the scenario has orders on their way, what is asked queues first.
+    """
+    if world.order_flow is not None:
+        settle_order_flow(world, _settle)
+        return
     if world.trading_stands_still():
         world.intents.trading.clear()
         return
@@ -24,41 +32,28 @@ def settle_intents(world: World) -> None:
         if isinstance(intent, Ladder):
             world.exchange.quotes.withdraw(intent.maker)
     for intent in world.intents.trading:
-        match intent:
-            case Order():
-                _settle_order(world, intent)
-            case Ladder(maker, quote):
-                if quote is not None and not world.desk.is_open(world.makers[maker]):
-                    world.exchange.quote(maker, quote, world.marks.price_usd)
-            case Refill(maker):
-                if not world.desk.is_open(world.makers[maker]):
-                    world.exchange.refill(maker, world.marks.price_usd)
+        _settle(world, intent)
     world.intents.trading.clear()
 
 
-def _settle_order(world: World, order: Order) -> None:
-    """Match an order if the account keeps its initial margin after the whole of it.
+def _settle(world: World, intent: Order | Ladder | Refill) -> None:
+    match intent:
+        case Order():
+            _settle_order(world, intent)
+        case Ladder(maker, quote):
+            if quote is not None and not world.desk.is_open(world.makers[maker]):
+                world.exchange.quote(maker, quote, world.marks.price_usd)
+        case Refill(maker):
+            if not world.desk.is_open(world.makers[maker]):
+                world.exchange.refill(maker, world.marks.price_usd)
 
-    It is taken to trade at its limit; a market order, which has none, as the book would fill it.
-    """
-    account, instrument = order.account, order.instrument
-    if not world.marks.alive[instrument] or world.desk.is_open(account):
-        return
-    lots, ticks = order.lots, order.limit_ticks
-    if order.is_market:
-        lots, ticks = world.exchange.prospect(order)
-    signed = order.side * lots
+
+def _settle_order(world: World, order: Order) -> None:
+    """Match an order if the account keeps its initial margin after the whole of it."""
     # As it is now: a second order of the same step is checked against what the first one left.
-    row = world.positions.row(account).copy()
-    row[instrument] += signed
-    required = world.margin.initial(row)
-    premium = ticks * world.exchange.tick_usd
-    equity = float(world.beliefs.equity[account]) + signed * (
-        float(world.marks.value[instrument]) - premium
-    )
-    if equity < required:
-        return
-    world.exchange.submit(order, world.marks.price_usd)
+    taken, _ = is_taken(world, order, world.positions.row(order.account).copy())
+    if taken:
+        world.exchange.submit(order, world.marks.price_usd)
 
 
 def expire_series(world: World) -> None:

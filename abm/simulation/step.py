@@ -9,6 +9,7 @@ from abm.simulation.invariants import check_invariants
 from abm.simulation.layers import watch_outages
 from abm.simulation.liquidations import deliver_messages, liquidate
 from abm.simulation.revaluation import mark, revalue
+from abm.simulation.searching import search
 from abm.simulation.settlement import expire_series, settle_intents
 from abm.simulation.shocks import apply_shocks
 from abm.simulation.snapshots import record_step
@@ -43,6 +44,7 @@ def end_step(model: OptionsMarket) -> None:
     """Let agents decide, and the world answer."""
     world = model.world
     decide(model)  # 5
+    search(model)
     request_withdrawals(world)
     settle_intents(world)  # 6
     revalue(world)  # 7

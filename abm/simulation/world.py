@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from abm.recording.recorder import Recorder
     from abm.scenario.model import Scenario
     from abm.simulation.market import MarketPath
+    from abm.simulation.order_flow import OrderFlow
     from abm.simulation.population import (
         Arrivals,
         LiquidatorPopulation,
@@ -158,6 +159,7 @@ class World:
     trades_recorded: int = 0
     band: StaticBand | None = None
     layer_book: LayerBook = field(default_factory=LayerBook)
+    order_flow: OrderFlow | None = None
 
     @property
     def now(self) -> int:

@@ -17,7 +17,7 @@ from abm.venue.liquidation import Liquidation, Outcome, Stage, seizure_target
 from abm.venue.orders import Order, Side, Trade, TradeKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
@@ -60,6 +60,11 @@ IN_HAND = (Stage.CALLED, Stage.CLOSING)
 """Stages in which the venue has something to do; in the others it waits for other chains."""
 
 
+def at_once(_closing_second: int, _now: int) -> bool:
+    """Let close-outs trade in the step in which they are asked for."""
+    return True
+
+
 class LiquidationDesk:
     """Runs every liquidation of a venue.
 
@@ -84,6 +89,8 @@ class LiquidationDesk:
         Base units seized from an account's vault that are not home yet.
     written_off : ndarray of bool, shape (accounts,)
         Accounts whose loss not even the waterfall could cover.
+    close_out_is_settled : callable
+        Whether close-outs trade in the book at a second, given when their closing began.
     """
 
     def __init__(
@@ -110,6 +117,7 @@ class LiquidationDesk:
         self._makers = makers
         self._margined = margined
         self._open: dict[int, Liquidation] = {}
+        self.close_out_is_settled: Callable[[int, int], bool] = at_once
         self._has_open = np.zeros(len(cash.balances), dtype=np.bool_)
         self._on_sale: dict[int, list[Auction]] = {}
         self.written_off = np.zeros(len(cash.balances), dtype=np.bool_)
@@ -320,11 +328,12 @@ class LiquidationDesk:
         account, marks = liquidation.account, beliefs.marks
         trades = len(self._exchange.trades)
         patience = now - liquidation.closing_second >= self._rule.take_over_seconds
+        settled = self.close_out_is_settled(liquidation.closing_second, now)
         flat = True
         for instrument, held in self._exchange.positions.held(account):
             side = Side.SELL if held > 0 else Side.BUY
             left = abs(held)
-            if self._exchange.offers(side.opposite, instrument):
+            if settled and self._exchange.offers(side.opposite, instrument):
                 worst = float(marks.value[instrument]) * (1.0 + side * self._rule.close_slippage)
                 order = Order(account, instrument, side, left, self._exchange.ticks(worst))
                 left -= self._exchange.submit(order, marks.price_usd, TradeKind.CLOSE_OUT)
