@@ -331,14 +331,16 @@ class Searcher(mesa.Agent):
 
     def step(self) -> None:
         """Queue what pays: on orders that wait, on stale quotes, and on what it holds."""
-        view = self.desk.view(self.slot)
-        requests = self._on_orders(view)
-        if self.desk.has_new_marks():
-            requests += choose_snipes(self.slot, view, self.parameters)
-        now = self.desk.seconds()
-        if now - self._offered_second >= self.parameters.hold_seconds:
+        view, now = self.desk.view(self.slot), self.desk.seconds()
+        requests: list[Request] = []
+        new_marks = self.desk.has_new_marks()
+        # An offer at an old mark is what other searchers look for, as makers' quotes are.
+        if new_marks or now - self._offered_second >= self.parameters.hold_seconds:
             self._offered_second = now
             requests += choose_exits(self.slot, view)
+        requests += self._on_orders(view)
+        if new_marks:
+            requests += choose_snipes(self.slot, view, self.parameters)
         for request in requests:
             self.desk.queue(request, self.parameters.delay_seconds)
 

@@ -28,6 +28,12 @@ MARKET_TABLES: dict[str, TableSchema] = {
         ("limit_usd", "float", "USD", "worst premium; missing where any will do"),
         ("asked_second", "int", "seconds", "from the start of the run"),
         ("arrived_second", "float", "seconds", "at the sequencer, or committed there"),
+        (
+            "released_second",
+            "float",
+            "seconds",
+            "its rule lets it be settled: decrypted, in a batch",
+        ),
         ("sequenced_second", "int", "seconds", "settled against the book or in its batch"),
         ("outcome", "text", "", "traded, rests, no_trade, refused or waiting"),
         ("traded_lots", "int", "contracts", "that traded when it was settled"),
@@ -35,6 +41,8 @@ MARKET_TABLES: dict[str, TableSchema] = {
         ("mark_asked_usd", "float", "USD", "the venue's mark when it was asked"),
         ("mark_sequenced_usd", "float", "USD", "the mark when it was settled"),
         ("fee_usd", "float", "USD", "paid for its place"),
+        ("taker_fee_usd", "float", "USD", "paid for what traded of it when it was settled"),
+        ("rule", "text", "", "of the scenario, by which orders are settled"),
     ),
     "quotes": table(
         "one series at one sampled step",

@@ -45,12 +45,14 @@ class Way:
     asked_second: int
     mark_asked_usd: float
     arrived_second: float | None = None
+    released_second: float | None = None
     sequenced_second: int | None = None
     mark_sequenced_usd: float | None = None
     outcome: str = "waiting"
     traded_lots: int = 0
     premium_usd: float | None = None
     fee_usd: float = 0.0
+    taker_fee_usd: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +267,7 @@ def _queue(
     )
     if asked.way is not None:
         asked.way.arrived_second = pending.arrival_second
+        asked.way.released_second = pending.release_second
 
 
 def _draw(
@@ -296,10 +299,12 @@ def _normal(uniform: float) -> float:
 
 
 def _withdraw_old(world: World, moment: Iterable[Pending[Asked]]) -> None:
-    """Take the old ladders away that a moment replaces: cancels go first."""
+    """Take away what a moment replaces, ladders and a searcher's offers: cancels go first."""
     for pending in moment:
         if isinstance(pending.content.intent, Ladder):
             world.exchange.quotes.withdraw(pending.content.intent.maker)
+        elif pending.content.replaces:
+            world.exchange.cancel(pending.account)
 
 
 def _settle_in_turn(world: World, moment: list[Pending[Asked]], settle: Settle) -> None:
@@ -323,8 +328,6 @@ def _order_now(world: World, asked: Asked) -> Order | Ladder | Refill | None:
     if not isinstance(asked.intent, Order):
         return asked.intent
     order = asked.intent
-    if asked.replaces:
-        world.exchange.cancel(order.account)
     if not asked.only_reduces:
         return order
     held = int(world.positions.row(order.account)[order.instrument])
@@ -372,7 +375,7 @@ def _settle_batch(world: World, flow: OrderFlow, moment: list[Pending[Asked]]) -
 def _note(
     world: World, pending: Pending[Asked], *, refused: bool, lots: int, lot_ticks: int
 ) -> None:
-    """Note what became of an order, and let it pay its fee for its place."""
+    """Note what became of an order; let it pay for its place where it trades or comes to rest."""
     way = pending.content.way
     if way is None:
         return
@@ -381,9 +384,10 @@ def _note(
     way.traded_lots = lots
     if lots:
         way.premium_usd = lot_ticks / lots * world.exchange.tick_usd
+        way.taker_fee_usd = world.scenario.venue.taker_fee * world.marks.price_usd * lots
     rests = way.order.lifetime is not Lifetime.IMMEDIATE
     way.outcome = "refused" if refused else "traded" if lots else "rests" if rests else "no_trade"
-    if not refused and pending.fee_usd:
+    if way.outcome in ("traded", "rests") and pending.fee_usd:
         fee = round(pending.fee_usd * MICRO)
         world.cash.move(pending.account, world.house, fee)
         way.fee_usd = fee / MICRO
@@ -408,6 +412,7 @@ def record_orders(world: World) -> None:
             limit,
             way.asked_second,
             way.arrived_second,
+            way.released_second,
             way.sequenced_second,
             way.outcome,
             way.traded_lots,
@@ -415,4 +420,6 @@ def record_orders(world: World) -> None:
             way.mark_asked_usd,
             way.mark_sequenced_usd,
             way.fee_usd,
+            way.taker_fee_usd,
+            world.order_flow.sequencer.rule.rule,
         )
