@@ -65,10 +65,10 @@ def simulate(
         ``market_maker``, ``relayer``, ``oracle``, ``liquidator`` or ``searcher``. A subclass of
         ``mesa.Agent``, or a function that returns one, called as the class in ``abm.agents`` is:
         with the model, a slot (an oracle's chain), the scenario's parameters of the role, and a
-        desk that shows what it may see and takes what it asks for. It is stepped where it has something to do: a
-        trader when it arrives, a maker whose ladder is old, has traded or stands at an old price,
-        a relayer with messages, a liquidator with auctions on its chain, an oracle and a searcher
-        always.
+        desk that shows what it may see and takes what it asks for. It is stepped where it has
+        something to do: a trader when it arrives, a maker whose ladder is old, has traded or stands
+        at an old price, a relayer with messages, a liquidator with auctions on its chain, an oracle
+        and a searcher always.
         Whatever of it is random must come from ``model.random`` or the draws of its desk.
 
     Returns

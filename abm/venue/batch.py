@@ -67,11 +67,11 @@ class Clearing:
 def clear(interests: Sequence[Interest], margin: Margin = "pro_rata") -> Clearing | None:
     """Clear one series.
 
-    The price is the one at which most trades; of several, the one with the least left over; of
-    those the highest where buyers are left, the lowest where sellers are, else the middle. Better
-    limits trade first. What stands at the last limit that trades is shared: what stood there before
-    the batch by time, then the batch's own pro rata (by largest remainders, ties by time) or by
-    time.
+    The price is the one, from the lowest to the highest limit, at which most trades; of several,
+    the one with the least left over; of those the highest where buyers are left, the lowest where
+    sellers are, else the middle. Better limits trade first. What stands at the last limit that
+    trades is shared: what stood there before the batch by time, then the batch's own pro rata (by
+    largest remainders, ties by time) or by time.
 
     Parameters
     ----------
