@@ -35,7 +35,7 @@ MARKET_TABLES: dict[str, TableSchema] = {
             "its rule lets it be settled: decrypted, in a batch",
         ),
         ("sequenced_second", "int", "seconds", "settled against the book or in its batch"),
-        ("outcome", "text", "", "traded, rests, no_trade, refused or waiting"),
+        ("outcome", "text", "", "traded, rests, no_trade, refused; waiting, or lost"),
         ("traded_lots", "int", "contracts", "that traded when it was settled"),
         ("premium_usd", "float", "USD", "mean for one contract of these"),
         ("mark_asked_usd", "float", "USD", "the venue's mark when it was asked"),

@@ -95,16 +95,15 @@ class OrderFlow:
     from_home: frozenset[str]
     recorded: bool
     ways: list[Way] = field(default_factory=list)
-    began: int = 0
-    _asked_now: dict[int, int] = field(default_factory=dict)
+    _asked_now: dict[str, int] = field(default_factory=dict)
     _asked_second: int = -1
 
-    def occurrence(self, account: int, now: int) -> int:
-        """Return how many things an account has asked before at this second."""
+    def occurrence(self, who: str, now: int) -> int:
+        """Return how many things of somebody have come before at this second."""
         if self._asked_second != now:
             self._asked_now, self._asked_second = {}, now
-        self._asked_now[account] = self._asked_now.get(account, -1) + 1
-        return self._asked_now[account]
+        self._asked_now[who] = self._asked_now.get(who, -1) + 1
+        return self._asked_now[who]
 
     def close_out_is_settled(self, closing_second: int, now: int, step_seconds: int) -> bool:
         """Return whether a close-out that the venue asks for at every step is settled at this one.
@@ -156,6 +155,9 @@ def settle_order_flow(world: World, settle: Settle) -> None:
             _send(world, flow, intent)
         elif not standing_still:
             _ask(world, flow, intent)
+        elif isinstance(intent, Order):
+            way = _way(world, flow, intent, "trade", world.scenario.venue.chain)
+            way.outcome = "refused"
     world.intents.trading.clear()
     if standing_still:
         return
@@ -207,23 +209,22 @@ def receive_order(world: World, transit: Transit) -> None:
     if not isinstance(way, Way) or transit.end_second is None:
         raise TypeError(f"message {transit.message.id} brings no order")
     flow = _flow(world)
-    _, fee_usd = _draw(world, flow, way.order.account, way.asked_second, quote=False)
+    _, fee_usd = _draw(world, flow, f"account {way.order.account}", way.asked_second)
     arrived = float(transit.end_second)
     _queue(flow, Asked(way.order, way), way.order.account, way.asked_second, arrived, fee_usd)
 
 
 def _ask(world: World, flow: OrderFlow, intent: Order | Ladder | Refill) -> None:
     """Queue what is asked on the venue's own chain."""
-    quote = not isinstance(intent, Order)
-    account = intent.account if isinstance(intent, Order) else world.makers[intent.maker]
-    delay, fee_usd = _draw(world, flow, account, world.now, quote=quote)
     if isinstance(intent, Order):
+        delay, fee_usd = _draw(world, flow, f"account {intent.account}", world.now)
         way = _way(world, flow, intent, "trade", world.scenario.venue.chain)
-        _queue(flow, Asked(intent, way), account, world.now, world.now + delay, fee_usd)
+        _queue(flow, Asked(intent, way), intent.account, world.now, world.now + delay, fee_usd)
     else:
+        delay, _ = _draw(world, flow, f"maker {intent.maker}", world.now, quote=True)
         flow.sequencer.add(
             Asked(intent),
-            account=account,
+            account=world.makers[intent.maker],
             asked_second=world.now,
             arrival_second=world.now + delay,
             is_quote=True,
@@ -271,23 +272,22 @@ def _queue(
 
 
 def _draw(
-    world: World, flow: OrderFlow, account: int, asked_second: int, *, quote: bool
+    world: World, flow: OrderFlow, who: str, asked_second: int, *, quote: bool = False
 ) -> tuple[float, float]:
     """Draw how long something takes to the sequencer, in seconds, and what it bids, in dollars.
 
-    Both are drawn by its own name: its account, its second, and how many the account had asked
-    before at that second.
+    Both are drawn by its own name: who asked, when, and how many of its own went before it in this
+    step.
     """
     rule = flow.sequencer.rule
-    number = flow.occurrence(account, asked_second)
+    number = flow.occurrence(who, world.now)
     median = rule.delay_median_seconds
     if quote and rule.quote_delay_median_seconds is not None:
         median = rule.quote_delay_median_seconds
     bid_usd = 0.0 if quote or rule.rule != "priority_fee" else rule.fee_median_usd
     if not median and not bid_usd:
         return 0.0, 0.0
-    name = (str(account), str(asked_second), str(number))
-    first, second = world.streams.uniforms("order", *name, count=2)
+    first, second = world.streams.uniforms("order", who, str(asked_second), str(number), count=2)
     return (
         median * exp(rule.delay_ln_sigma * _normal(first)),
         bid_usd * exp(rule.fee_ln_sigma * _normal(second)),
