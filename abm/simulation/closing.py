@@ -14,7 +14,7 @@ from abm.network import Fate, Transit
 from abm.recording.events import THEFTS
 from abm.scenario.waterfall import LAYERS
 from abm.simulation.balance_sheets import record_moves
-from abm.simulation.order_flow import record_orders
+from abm.simulation.sequencing import record_orders
 from abm.simulation.snapshots import record_accounts
 from abm.units import SECONDS_PER_HOUR, dollars
 from abm.venue import Outcome

@@ -9,7 +9,7 @@ import numpy as np
 
 from abm.market import settlement_price
 from abm.simulation.order_checks import is_taken
-from abm.simulation.order_flow import settle_order_flow
+from abm.simulation.sequencing import settle_order_flow
 from abm.simulation.world import Ladder, Refill, Resale, World
 from abm.units import MICRO, seconds
 from abm.venue import Order

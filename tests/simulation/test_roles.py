@@ -27,7 +27,8 @@ SMALL_CRASH = Path(__file__).parents[1] / "scenario" / "small_crash.toml"
 
 @pytest.fixture(scope="module")
 def scenario() -> Scenario:
-    return load_scenario(SMALL_CRASH)
+    searching = ("venue.ordering.rule=first_come", "searchers.count=1", "searchers.capital_usd=1e5")
+    return load_scenario(SMALL_CRASH, searching)
 
 
 def same(steps: Counter[str], role: str) -> type[mesa.Agent]:
