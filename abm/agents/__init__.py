@@ -1,5 +1,12 @@
 """Who acts: each a short Mesa agent around a pure decision."""
 
+from abm.agents.arbitrageur import (
+    Arbitrage,
+    ArbitrageDesk,
+    Arbitrageur,
+    ArbitrageView,
+    choose_arbitrages,
+)
 from abm.agents.liquidator import BidDesk, Liquidator, Offer, choose_bids
 from abm.agents.market_maker import MakerDesk, MakerView, MarketMaker, choose_quotes
 from abm.agents.oracle import Oracle, OracleDesk, choose_publication
@@ -27,6 +34,10 @@ from abm.agents.withdrawal import Withdrawal, choose_withdrawal
 
 __all__ = [
     "DRAWS_PER_ARRIVAL",
+    "Arbitrage",
+    "ArbitrageDesk",
+    "ArbitrageView",
+    "Arbitrageur",
     "BidDesk",
     "Liquidator",
     "MakerDesk",
@@ -47,6 +58,7 @@ __all__ = [
     "TraderDesk",
     "TraderView",
     "Withdrawal",
+    "choose_arbitrages",
     "choose_back_run",
     "choose_bids",
     "choose_exits",

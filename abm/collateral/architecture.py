@@ -75,7 +75,8 @@ class Surroundings:
     """What an architecture works with.
 
     ``home_chains`` has the home chain of every account; accounts at and beyond ``trader_count``
-    (market makers and the house) hold cash at the venue alone.
+    (market makers, other firms and houses) hold cash at the venue alone. ``venue_chains`` has the
+    chain of the venue that each account is margined at; that of the first venue for all if empty.
     """
 
     scenario: Scenario
@@ -88,6 +89,7 @@ class Surroundings:
     board: PriceBoard
     home_chains: Sequence[str]
     trader_count: int
+    venue_chains: Sequence[str] = ()
 
     @property
     def token_count(self) -> int:
@@ -96,8 +98,17 @@ class Surroundings:
 
     @property
     def venue(self) -> str:
-        """The venue's chain."""
+        """The first venue's chain."""
         return self.scenario.venue.chain
+
+    def venue_of(self, account: int) -> str:
+        """Return the chain of the venue that an account is margined at."""
+        return self.venue_chains[account] if self.venue_chains else self.venue
+
+    @cached_property
+    def venues(self) -> tuple[str, ...]:
+        """Chains of all venues at which accounts are margined, the first venue's first."""
+        return tuple(dict.fromkeys((self.venue, *self.venue_chains)))
 
     @cached_property
     def bridge(self) -> Bridge:

@@ -60,16 +60,18 @@ class AtVenue:
 
     def __init__(self, place: Surroundings) -> None:
         self._place = place
-        self._venue = place.venue
         self.claims = ClaimTable(len(place.home_chains), place.token_count)
         self.passage = Passage(place)
         self.bridge = place.bridge
         self.escrowed = place.no_units()
         self._events: list[CollateralEvent] = []
 
-    def chain_of(self, account: int) -> str:  # noqa: ARG002 - the same for every account
-        """Return the venue's chain."""
-        return self._venue
+    def chain_of(self, account: int) -> str:
+        """Return the chain of the account's venue."""
+        return self._venue_of(account)
+
+    def _venue_of(self, account: int) -> str:
+        return self._place.venue_of(account)
 
     def _home(self, account: int) -> str:
         return self._place.home_chains[account]
@@ -81,7 +83,7 @@ class AtVenue:
         return self._place.holders.wallet + account
 
     def _is_local(self, account: int) -> bool:
-        return self.held_at_venue or self._home(account) == self._venue
+        return self.held_at_venue or self._home(account) == self._venue_of(account)
 
     def _count(self, account: int, now: int) -> None:
         row = np.array([account])
@@ -127,10 +129,10 @@ class AtVenue:
         return True
 
     def _channel_from(self, account: int) -> str:
-        return channel_between(self._place.graph, self._home(account), self._venue)
+        return channel_between(self._place.graph, self._home(account), self._venue_of(account))
 
     def _channel_to(self, account: int) -> str:
-        return channel_between(self._place.graph, self._venue, self._home(account))
+        return channel_between(self._place.graph, self._venue_of(account), self._home(account))
 
     # What owners ask for.
 
@@ -141,14 +143,15 @@ class AtVenue:
             self._enter_here(account, token, amount, now)
         else:
             self._depart(account, token, amount)
-        source = self._venue if local else self._home(account)
+        venue = self._venue_of(account)
+        source = venue if local else self._home(account)
         move = self.passage.start(
             account,
             MoveKind.DEPOSIT,
             token,
             amount,
             source=source,
-            destination=self._venue,
+            destination=venue,
             now=now,
         )
         if local:
@@ -180,13 +183,14 @@ class AtVenue:
         self._send(self._channel_to(account), Transfer(move, cash.token), cause=cause, now=now)
 
     def _note_withdrawal(self, account: int, token: int, amount: int, now: int) -> Move:
-        destination = self._venue if self._is_local(account) else self._home(account)
+        venue = self._venue_of(account)
+        destination = venue if self._is_local(account) else self._home(account)
         return self.passage.start(
             account,
             MoveKind.WITHDRAWAL,
             token,
             amount,
-            source=self._venue,
+            source=venue,
             destination=destination,
             now=now,
         )
@@ -245,7 +249,9 @@ class AtVenue:
 
     def seize(self, order: SeizureOrder, *, cause: int, now: int) -> None:
         """Seize at once."""
-        seized = take_for_order(self._place, order, self._venue, cause=cause, now=now)
+        seized = take_for_order(
+            self._place, order, self._venue_of(order.account), cause=cause, now=now
+        )
         self._events.append(seized)
         self._count(order.account, now)
 
@@ -256,7 +262,7 @@ class AtVenue:
 
     def send_home(self, seized: Seized, micro_dollars: int, *, cause: int, now: int) -> None:  # noqa: ARG002
         """Credit the proceeds at once."""
-        holder = self._place.holders.auction[self._venue]
+        holder = self._place.holders.auction[self._venue_of(seized.account)]
         self._place.cash.pay_in(seized.account, holder, micro_dollars)
         self._events.append(Arrived(seized.account, seized.liquidation, micro_dollars, now))
 

@@ -26,14 +26,14 @@ class CentralizedExchange(SharedStock):
         super().__init__(place)
         self._paid: dict[int, int] = {}
 
-    def _stock_chain(self, account: int) -> str:  # noqa: ARG002 - the custodian's, for all
-        return self._venue
+    def _stock_chain(self, account: int) -> str:
+        return self._venue_of(account)  # where its custodian holds everything
 
     def _enter(self, account: int, token: int, amount: int, now: int) -> None:
         escrow = self._place.holders.escrow[self._channel_from(account)]
         self.escrowed[account, token] -= amount
-        self.bridge.lock(account, self._venue, token, amount, source=escrow)
-        self.bridge.mint(account, self._claim(token), amount)
+        self.bridge.lock(account, self._venue_of(account), token, amount, source=escrow)
+        self.bridge.mint(account, self._claim(account, token), amount)
         self._count(account, now)
 
     def _leave(self, account: int, token: int, amount: int, *, source: int) -> None:
@@ -49,7 +49,7 @@ class CentralizedExchange(SharedStock):
             original = int(self._place.tokens.original[transfer.token])
             escrow = self._place.holders.escrow[self._channel_to(account)]
             paid = self.bridge.release(
-                account, self._venue, transfer.token, transfer.move.units, escrow
+                account, self._venue_of(account), transfer.token, transfer.move.units, escrow
             )
             self.escrowed[account, original] += paid
             self._paid[transfer.move.id] = paid

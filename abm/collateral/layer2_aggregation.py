@@ -27,21 +27,28 @@ class Layer2Aggregation(AtVenue):
     def __init__(self, place: Surroundings) -> None:
         super().__init__(place)
         self._exits: list[tuple[float, int, Transfer, int]] = []
-        self._gate_free_second = 0.0
+        self._gate_free_second: dict[str, float] = {}
 
     def _send_out(self, transfer: Transfer, *, cause: int, now: int) -> None:
         """Let a withdrawal stand in the exit queue: first come, so much value an hour."""
         rule = self._place.scenario.collateral
         length = transfer.move.value_usd / rule.exit_usd_per_hour * SECONDS_PER_HOUR
-        self._gate_free_second = max(self._gate_free_second, float(now)) + length
-        due = self._gate_free_second + rule.exit_delay_seconds
+        layer = self._venue_of(transfer.move.account)
+        free = max(self._gate_free_second.get(layer, 0.0), float(now)) + length
+        self._gate_free_second[layer] = free
+        due = free + rule.exit_delay_seconds
         heapq.heappush(self._exits, (due, transfer.move.id, transfer, cause))
 
     def advance(self, now: int) -> None:
         """Send the withdrawals whose wait is over; none while the layer stands still."""
         super().advance(now)
-        if self._place.transport.is_halted(self._venue, now):
-            return
+        still = []
         while self._exits and self._exits[0][0] <= now:
-            _, _, transfer, cause = heapq.heappop(self._exits)
-            super()._send_out(transfer, cause=cause, now=now)
+            leaving = heapq.heappop(self._exits)
+            _, _, transfer, cause = leaving
+            if self._place.transport.is_halted(self._venue_of(transfer.move.account), now):
+                still.append(leaving)
+            else:
+                super()._send_out(transfer, cause=cause, now=now)
+        for leaving in still:
+            heapq.heappush(self._exits, leaving)

@@ -78,14 +78,14 @@ class LockAndMint(AssetBridge):
 
     def give_back(self, seized: Seized, units: Sequence[int], *, cause: int, now: int) -> None:
         """Lock unsold originals again; the proceeds' message tells of it."""
-        if seized.chain == self._venue:
+        if seized.chain == self._venue_of(seized.account):
             super().give_back(seized, units, cause=cause, now=now)
         else:
             self._sales.keep(seized, units)
 
     def send_home(self, seized: Seized, micro_dollars: int, *, cause: int, now: int) -> None:
         """Send the proceeds to the venue."""
-        if seized.chain == self._venue:
+        if seized.chain == self._venue_of(seized.account):
             super().send_home(seized, micro_dollars, cause=cause, now=now)
         else:
             self._sales.send_home(seized, micro_dollars, cause=cause, now=now)

@@ -88,7 +88,6 @@ class MessagePassing:
 
     def __init__(self, place: Surroundings) -> None:
         self._place = place
-        self._venue = place.venue
         self.claims = ClaimTable(len(place.home_chains), place.token_count)
         self.passage = Passage(place)
         self.bridge = place.bridge
@@ -99,17 +98,23 @@ class MessagePassing:
         self._released = place.no_units()
         self._events: list[CollateralEvent] = []
         homes = np.array([str(chain) for chain in place.home_chains[: place.trader_count]])
+        venues = np.array([place.venue_of(account) for account in range(place.trader_count)])
         # Chains in the scenario's order, so that messages never depend on a set's order.
         self._accounts_of = {
-            chain: np.flatnonzero(homes == chain)
+            (chain, venue): accounts
             for chain in place.scenario.chains
-            if chain != self._venue and (homes == chain).any()
+            for venue in place.venues
+            if chain != venue
+            and len(accounts := np.flatnonzero((homes == chain) & (venues == venue)))
         }
-        for account, chain in enumerate(place.home_chains):
-            if chain != self._venue and account < place.trader_count:
-                channel = place.scenario.channels[self._homeward(chain)]
+        for account in range(place.trader_count):
+            if not self._is_local(account):
+                channel = place.scenario.channels[self._homeward(account)]
                 self.claims.proof[account] = place.scenario.protocols[channel.protocol].proof
-        self._local = np.array([chain == self._venue for chain in place.home_chains])
+        self._local = np.array([self._is_local(account) for account in range(len(venues))])
+        self._local = np.append(
+            self._local, np.ones(len(place.home_chains) - len(venues), dtype=np.bool_)
+        )
         self._next_report = 0.0
         self._reports = 0
         self._counted = np.zeros(len(place.home_chains), dtype=np.int64)
@@ -119,13 +124,15 @@ class MessagePassing:
         return self._place.home_chains[account]
 
     def _is_local(self, account: int) -> bool:
-        return self.chain_of(account) == self._venue
+        return self.chain_of(account) == self._place.venue_of(account)
 
     def _outward(self, account: int) -> str:
-        return channel_between(self._place.graph, self._venue, self.chain_of(account))
+        venue = self._place.venue_of(account)
+        return channel_between(self._place.graph, venue, self.chain_of(account))
 
-    def _homeward(self, chain: str) -> str:
-        return channel_between(self._place.graph, chain, self._venue)
+    def _homeward(self, account: int) -> str:
+        venue = self._place.venue_of(account)
+        return channel_between(self._place.graph, self.chain_of(account), venue)
 
     def endow(self, account: int, token: int, amount: int) -> None:
         """Bring an opening deposit into existence."""
@@ -181,7 +188,7 @@ class MessagePassing:
             MoveKind.WITHDRAWAL,
             token,
             micro_dollars,
-            source=self._venue,
+            source=place.venue_of(account),
             destination=self.chain_of(account),
             now=now,
         )
@@ -232,7 +239,7 @@ class MessagePassing:
         if self._is_local(account):
             return 0.0
         typical = self._place.transport.typical_seconds
-        return typical(self._outward(account)) + typical(self._homeward(self.chain_of(account)))
+        return typical(self._outward(account)) + typical(self._homeward(account))
 
     def seize(self, order: SeizureOrder, *, cause: int, now: int) -> None:
         """Send a seizure to the account's vault."""
@@ -263,10 +270,10 @@ class MessagePassing:
         place = self._place
         report = self._balances(np.array([seized.account]), now)
         proceeds = Proceeds(seized.account, seized.liquidation, micro_dollars, report)
-        if seized.chain == self._venue:
+        if self._is_local(seized.account):
             self._credit(proceeds, place.holders.auction[seized.chain], now)
             return
-        channel = self._homeward(seized.chain)
+        channel = self._homeward(seized.account)
         escrow = place.holders.escrow[channel]
         place.ledger.transfer(
             place.holders.auction[seized.chain], escrow, place.cash.token, micro_dollars
@@ -300,11 +307,11 @@ class MessagePassing:
         if self._is_local(account):
             self._count(report)
             return
-        self._send_report(self.chain_of(account), report, _subject(account), cause)
+        self._send_report(self._homeward(account), report, _subject(account), cause)
 
-    def _send_report(self, chain: str, report: BalanceReport, subject: str, cause: int) -> None:
+    def _send_report(self, channel: str, report: BalanceReport, subject: str, cause: int) -> None:
         self._place.transport.send(
-            self._homeward(chain),
+            channel,
             "balance_report",
             report,
             subject=subject,
@@ -350,9 +357,10 @@ class MessagePassing:
         if now < self._next_report:
             return
         self._next_report += self._place.scenario.collateral.sync_seconds
-        for chain, accounts in self._accounts_of.items():
+        for (chain, venue), accounts in self._accounts_of.items():
             if not self._place.transport.is_halted(chain, now):
-                self._send_report(chain, self._balances(accounts, now), f"all at {now}", ROOT)
+                channel = channel_between(self._place.graph, chain, venue)
+                self._send_report(channel, self._balances(accounts, now), f"all at {now}", ROOT)
 
     def take_events(self) -> list[CollateralEvent]:
         """Return what happened since the last call, in order."""

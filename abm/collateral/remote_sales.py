@@ -48,7 +48,7 @@ class RemoteSales:
     def send_home(self, seized: Seized, micro_dollars: int, *, cause: int, now: int) -> None:
         """Put dollars into the escrow of the channel to the venue and send their message."""
         place = self._place
-        channel = channel_between(place.graph, seized.chain, place.venue)
+        channel = channel_between(place.graph, seized.chain, place.venue_of(seized.account))
         auction, escrow = place.holders.auction[seized.chain], place.holders.escrow[channel]
         place.ledger.transfer(auction, escrow, place.cash.token, micro_dollars)
         to_mint = tuple(self._to_mint.pop(seized.liquidation, ()))

@@ -22,9 +22,9 @@ class SharedStock(AtVenue):
     everybody's: each claim is then worth what is left.
     """
 
-    def _claim(self, original: int) -> int:
-        """Return the column of claims on an original."""
-        return self._place.tokens.standing_for(original, self._venue)
+    def _claim(self, account: int, original: int) -> int:
+        """Return the column of an account's claims on an original."""
+        return self._place.tokens.standing_for(original, self._venue_of(account))
 
     def _stock_chain(self, account: int) -> str:
         """Return the chain on which an account's deposits join the stock."""
@@ -34,11 +34,13 @@ class SharedStock(AtVenue):
         """Bring originals into the stock, and claims on them into the vault."""
         ledger, lock = self._place.ledger, self._place.holders.lock[self._stock_chain(account)]
         ledger.endow(lock, token, amount)
-        ledger.mint(self._vault(account), self._claim(token), amount)
+        ledger.mint(self._vault(account), self._claim(account, token), amount)
 
     def _enter_here(self, account: int, token: int, amount: int, now: int) -> None:
-        self.bridge.lock(account, self._venue, token, amount, source=self._wallet(account))
-        self.bridge.mint(account, self._claim(token), amount)
+        self.bridge.lock(
+            account, self._venue_of(account), token, amount, source=self._wallet(account)
+        )
+        self.bridge.mint(account, self._claim(account, token), amount)
         self._count(account, now)
 
     def _leave_here(self, account: int, transfer: Transfer, *, source: int) -> bool:
@@ -50,19 +52,21 @@ class SharedStock(AtVenue):
     def _pay_here(self, account: int, transfer: Transfer) -> bool:
         """Pay an owner on the venue's chain, as far as the stock goes."""
         token, units = transfer.token, transfer.move.units
-        self.bridge.release(account, self._venue, token, units, self._wallet(account))
+        self.bridge.release(account, self._venue_of(account), token, units, self._wallet(account))
         return True
 
     def _sale_chain(self, order: SeizureOrder, units: Sequence[int]) -> str:  # noqa: ARG002
         """Return the chain on which a seizure's originals are sold."""
-        return self._venue
+        return self._venue_of(order.account)
 
     def seize(self, order: SeizureOrder, *, cause: int, now: int) -> None:
         """Burn claims worth the order at once, and sell as many originals where they stand."""
         vault = self._vault(order.account)
         originals = self._place.tokens.original.tolist()
         held = self._place.vault_balances()[order.account].tolist()
-        claims = units_for_order(self._place, order, self._venue, held, sold_as=originals)
+        claims = units_for_order(
+            self._place, order, self._venue_of(order.account), held, sold_as=originals
+        )
         chain = self._sale_chain(order, claims)
         for token, units in enumerate(claims):
             if units:
@@ -103,5 +107,5 @@ class SharedStock(AtVenue):
         for token, amount in enumerate(units):
             if amount:
                 self.bridge.lock(seized.account, seized.chain, token, amount, source=auction)
-                self.bridge.mint(seized.account, self._claim(token), amount)
+                self.bridge.mint(seized.account, self._claim(seized.account, token), amount)
         self._count(seized.account, now)

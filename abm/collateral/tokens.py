@@ -10,6 +10,7 @@ import numpy as np
 
 from abm.market.spot import worth_usd
 from abm.scenario.network import OWN_WORTHS
+from abm.scenario.venues import venue_chains
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -120,14 +121,17 @@ def make_token_table(scenario: Scenario, represents: Representation) -> TokenTab
     originals = list(scenario.tokens)
     names, standing = list(originals), list(range(len(originals)))
     locked: list[tuple[str, ...]] = [()] * len(originals)
-    venue = scenario.venue.chain
+    venues = venue_chains(scenario)
     places: list[tuple[str, tuple[str, ...]]] = []
     if represents == "by_chain":
-        places = [(chain, (chain,)) for chain in scenario.chains if chain != venue]
+        alone = len(venues) == 1
+        places = [(chain, (chain,)) for chain in scenario.chains if not (alone and chain in venues)]
     elif represents == "pooled":
         places = [("pool", tuple(scenario.chains))]
     elif represents == "custodial":
-        places = [("custodian", (venue,))]
+        places = [("custodian", (venues[0],))]
+        further = zip(scenario.further_venues, venues[1:], strict=True)
+        places += [(f"custodian@{name}", (chain,)) for name, chain in further]
     for suffix, chains in places:
         for column, name in enumerate(originals):
             names.append(f"{name}.{suffix}")

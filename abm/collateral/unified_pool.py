@@ -55,6 +55,7 @@ class UnifiedPool(SharedStock):
 
     def __init__(self, place: Surroundings) -> None:
         super().__init__(place)
+        self._venue = place.venue
         self._next_look = 0.0
         self._waiting: list[Transfer] = []
         self._sales = RemoteSales(place)
@@ -66,12 +67,12 @@ class UnifiedPool(SharedStock):
         self.bridge.lock(account, self._home(account), token, amount, source=self._wallet(account))
 
     def _enter(self, account: int, token: int, amount: int, now: int) -> None:
-        self.bridge.mint(account, self._claim(token), amount)
+        self.bridge.mint(account, self._claim(account, token), amount)
         self._count(account, now)
 
     def _refund(self, account: int, token: int, amount: int) -> None:
         home, wallet = self._home(account), self._wallet(account)
-        self.bridge.release(account, home, self._claim(token), amount, wallet)
+        self.bridge.release(account, home, self._claim(account, token), amount, wallet)
 
     def _leave(self, account: int, token: int, amount: int, *, source: int) -> None:
         if self._place.tokens.locked_on[token]:

@@ -1,4 +1,4 @@
-"""The venue's cash book: what each account has or owes, in integer micro-dollars."""
+"""The cash books of venues: what each account has or owes, in integer micro-dollars."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import numpy as np
 from abm.errors import LedgerError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from abm.ledger.tokens import TokenLedger
@@ -19,25 +21,39 @@ class CashBook:
 
     A balance may be negative: an account that bought options against collateral elsewhere owes
     the venue. Premiums and payoffs move cash between accounts; dollars that enter or leave the
-    vault move with a token transfer, so book and vault cannot drift apart.
+    vault move with a token transfer, so book and vault cannot drift apart. Where several venues
+    clear for themselves, each has a vault of its own, and the same holds for each.
 
     Parameters
     ----------
     ledger : TokenLedger
-        Holds the vault.
+        Holds the vaults.
     vault : int
-        Holder index of the venue's vault.
+        Holder index of the first venue's vault; those of the others follow.
     token : int
         The dollar token.
     accounts : int
         Number of accounts.
+    clearing_of : sequence of int, one for each account, optional
+        Number of the vault that an account's cash stands in; the first for all if not given.
     """
 
-    def __init__(self, ledger: TokenLedger, vault: int, token: int, accounts: int) -> None:
+    def __init__(
+        self,
+        ledger: TokenLedger,
+        vault: int,
+        token: int,
+        accounts: int,
+        clearing_of: Sequence[int] = (),
+    ) -> None:
         self._ledger = ledger
-        self.vault = vault
+        self._vaults = [vault + number for number in clearing_of] or [vault] * accounts
         self.token = token
         self._cash = np.zeros(accounts, dtype=np.int64)
+        numbers = np.array(self._vaults)
+        self._accounts_of = {
+            int(holder): np.flatnonzero(numbers == holder) for holder in np.unique(numbers)
+        }
 
     @property
     def balances(self) -> NDArray[np.int64]:
@@ -71,20 +87,26 @@ class CashBook:
             raise LedgerError(f"settlement sums to {total} micro-dollars; it must sum to 0")
         self._cash += changes
 
+    def vault_of(self, account: int) -> int:
+        """Return the holder index of the vault that an account's cash stands in."""
+        return self._vaults[account]
+
     def pay_in(self, account: int, holder: int, amount: int) -> None:
-        """Credit an account with dollars that move from a holder into the vault."""
-        self._ledger.transfer(holder, self.vault, self.token, amount)
+        """Credit an account with dollars that move from a holder into its venue's vault."""
+        self._ledger.transfer(holder, self._vaults[account], self.token, amount)
         self._cash[account] += amount
 
     def pay_out(self, account: int, holder: int, amount: int) -> None:
-        """Debit an account with dollars that move from the vault to a holder."""
-        self._ledger.transfer(self.vault, holder, self.token, amount)
+        """Debit an account with dollars that move from its venue's vault to a holder."""
+        self._ledger.transfer(self._vaults[account], holder, self.token, amount)
         self._cash[account] -= amount
 
     def breaches(self) -> list[str]:
-        """Return a sentence if the book and the vault disagree."""
-        booked = int(self._cash.sum())
-        held = self._ledger.balance(self.vault, self.token)
-        if booked == held:
-            return []
-        return [f"cash book says {booked} micro-dollars, the vault holds {held}"]
+        """Return a sentence for each vault with which the book disagrees."""
+        found = []
+        for vault, accounts in self._accounts_of.items():
+            booked = int(self._cash[accounts].sum())
+            held = self._ledger.balance(vault, self.token)
+            if booked != held:
+                found.append(f"cash book says {booked} micro-dollars, the vault holds {held}")
+        return found

@@ -24,9 +24,13 @@ class Holders:
     relayer, liquidator : int
         Blocks, one holder for each agent.
     mutual_fund : int
-        Block, one holder for the contribution of each member, the venue's own first.
-    venue_vault, fund, treasury, outside : int
-        The venue's dollars, its insurance fund, the payer of fees, and the rest of the world.
+        Block, one holder for the contribution of each member: the venues', then those of members
+        that are not simulated.
+    venue_vault, fund : int
+        Blocks, one holder for each venue, the first venue's first: its dollars, and its insurance
+        fund.
+    treasury, outside : int
+        The payer of fees, and the rest of the world.
     insurer, parametric, backstop : int
         What two insurances and whoever stands behind the venue have set aside for it.
     attacker : int
@@ -65,7 +69,7 @@ def open_holders(
     vault_chains: Sequence[str],
     liquidator_chains: Sequence[str],
     relayers: int,
-    venue_chain: str,
+    venue_chains: tuple[str, ...],
     chains: tuple[str, ...],
     channels: tuple[str, ...],
     members: int = 1,
@@ -82,25 +86,30 @@ def open_holders(
         Chains on which they keep their cash.
     relayers : int
         How many there are.
-    venue_chain : str
-        Where the venue's vault, its fund and the treasury stand.
+    venue_chains : tuple of str
+        Where each venue's vault and fund stand, and with the first one's the treasury.
     chains, channels : tuple of str
         Names of all of them.
     members : int
         Venues that share a mutual fund.
     """
+    venues = venue_chains
     return Holders(
         wallet=_block(ledger, "wallet", wallet_chains),
         vault=_block(ledger, "vault", vault_chains),
         relayer=ledger.open("relayer", relayers, places=["relayers"] * relayers),
         liquidator=_block(ledger, "liquidator", liquidator_chains),
-        venue_vault=ledger.open("venue_vault", places=[f"venue@{venue_chain}"]),
-        fund=ledger.open("insurance_fund", places=[f"insurance_fund@{venue_chain}"]),
+        venue_vault=ledger.open(
+            "venue_vault", len(venues), places=[f"venue@{chain}" for chain in venues]
+        ),
+        fund=ledger.open(
+            "insurance_fund", len(venues), places=[f"insurance_fund@{chain}" for chain in venues]
+        ),
         mutual_fund=ledger.open("mutual_fund", members, places=["mutual_fund"] * members),
         insurer=ledger.open("insurer"),
         parametric=ledger.open("parametric_insurer"),
         backstop=ledger.open("backstop"),
-        treasury=ledger.open("treasury", places=[f"treasury@{venue_chain}"]),
+        treasury=ledger.open("treasury", places=[f"treasury@{venues[0]}"]),
         outside=ledger.open("outside"),
         attacker=ledger.open("attacker"),
         rebalancing=ledger.open("rebalancing"),

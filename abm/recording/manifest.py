@@ -15,7 +15,7 @@ from abm.scenario.fingerprint import canonical_json, fingerprint, run_id
 if TYPE_CHECKING:
     from abm.scenario.model import Scenario
 
-FORMAT = 2
+FORMAT = 3
 """Raised when the layout of a run's folder or tables changes."""
 
 PACKAGES = ("abm", "mesa", "networkx", "numpy", "scipy", "polars", "pyarrow", "pydantic")

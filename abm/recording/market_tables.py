@@ -5,9 +5,25 @@ from __future__ import annotations
 from abm.recording.columns import TableSchema, table
 
 MARKET_TABLES: dict[str, TableSchema] = {
+    "venues": table(
+        "one venue at one sampled step; what is cleared elsewhere is missing",
+        ("second", "int", "seconds", "from the start of the run"),
+        ("venue", "text", "", "name"),
+        ("depth_lots", "int", "contracts", "quoted or resting, both sides, all series"),
+        ("makers_quoting", "int", "agents", "market makers with a quote"),
+        ("spread_volatility", "float", "", "median quoted spread; 0.01 is one point"),
+        ("makers_free_share", "float", "", "mean over makers of free equity over equity here"),
+        ("open_interest_lots", "int", "contracts", "outstanding"),
+        ("required_usd", "float", "USD", "initial margin of all accounts"),
+        ("fund_usd", "float", "USD", "left in the insurance fund"),
+        ("bad_debt_usd", "float", "USD", "losses so far"),
+        ("paid_by_mutual_fund_usd", "float", "USD", "of it"),
+        ("paid_by_accounts_usd", "float", "USD", "of it, socialised or deleveraged"),
+    ),
     "trades": table(
         "one trade",
         ("second", "int", "seconds", "from the start of the run"),
+        ("venue", "text", "", "where it was made"),
         ("series", "text", "", "option series"),
         ("buyer", "int", "", "account"),
         ("seller", "int", "", "account"),
@@ -20,8 +36,9 @@ MARKET_TABLES: dict[str, TableSchema] = {
         "one order on its way to the venue, where the scenario has [venue.ordering]",
         ("order", "int", "", "number in the order of asking"),
         ("account", "int", "", "who asked"),
-        ("purpose", "text", "", "trade; of searchers: front_run, resale, back_run, snipe or exit"),
+        ("purpose", "text", "", "trade or arbitrage; front_run, resale, back_run, snipe or exit"),
         ("chain", "text", "", "where it was asked"),
+        ("venue", "text", "", "for which"),
         ("series", "text", "", "option series"),
         ("side", "text", "", "buy or sell"),
         ("lots", "int", "contracts", "asked for"),
@@ -45,7 +62,7 @@ MARKET_TABLES: dict[str, TableSchema] = {
         ("rule", "text", "", "of the scenario, by which orders are settled"),
     ),
     "quotes": table(
-        "one series at one sampled step",
+        "one series of the first venue at one sampled step",
         ("second", "int", "seconds", "from the start of the run"),
         ("series", "text", "", "option series"),
         ("seconds_left", "int", "seconds", "until it expires"),

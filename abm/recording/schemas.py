@@ -40,6 +40,7 @@ SCHEMAS: dict[str, TableSchema] = {
             (f"{layer}_exhausted_second", "int", "seconds", f"nothing more to be had of {who}")
             for layer, who in LAYERS.items()
         ),
+        ("venues_beyond_funds", "int", "venues", "of which losses went beyond all funds"),
         ("unresolved_usd", "float", "USD", "negative true equities at the end, not yet bad debt"),
         (
             "liquidation_cost_usd",
@@ -256,6 +257,7 @@ SCHEMAS: dict[str, TableSchema] = {
         ("liquidation", "int", "", "number"),
         ("account", "int", "", "that left it"),
         ("chain", "text", "", "where its collateral stood"),
+        ("venue", "text", "", "where it was margined"),
         *((f"{layer}_usd", "float", "USD", f"paid by {who}") for layer, who in LAYERS.items()),
         ("uncovered_usd", "float", "USD", "paid by nobody"),
     ),
@@ -269,7 +271,8 @@ SCHEMAS: dict[str, TableSchema] = {
         "one account at the start or the end",
         ("moment", "text", "", "start or end"),
         ("account", "int", "", "number"),
-        ("kind", "text", "", "kind of trader, market_maker or house"),
+        ("kind", "text", "", "kind of trader, market_maker, arbitrageur or house"),
+        ("venue", "text", "", "where it trades"),
         ("chain", "text", "", "home chain"),
         ("token", "text", "", "of its collateral"),
         ("proof", "text", "", "of its claim: own, attested, optimistic or zk"),

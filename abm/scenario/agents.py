@@ -46,6 +46,12 @@ class Traders(Table):
     ] = 0.3
     home_chains: Shares
     collateral_tokens: Shares
+    venues: Annotated[
+        dict[str, Positive] | None,
+        Field(
+            min_length=1, description="Relative weights of venues; all at the first if not given"
+        ),
+    ] = None
     orders_per_day: Annotated[NotNegative, Field(description="Mean arrivals of one trader")]
     market_order_share: Annotated[Fraction, Field(description="Of its orders")] = 0.7
     orders_from_home: Annotated[
@@ -145,6 +151,32 @@ class MarketMakers(Table):
     requote_move: Annotated[
         NotNegative, Field(description="Relative price move that makes them quote anew")
     ] = 0.0005
+
+    bring_below: Annotated[
+        FractionBelowOne,
+        Field(
+            description="Several venues: free share of equity at one under which a maker brings "
+            "dollars from another by message"
+        ),
+    ] = 0.4
+
+
+class Arbitrageurs(Table):
+    """Firms with an account at every venue that buy where a series is cheap and sell where dear."""
+
+    count: Annotated[Count, Field(description="Arbitrageurs")]
+    capital_usd: Annotated[Positive, Field(description="Deposit of each at every venue")]
+    minimum_gain_usd: Annotated[NotNegative, Field(description="Per contract, after both fees")] = (
+        0.05
+    )
+    largest_lots: Annotated[Count, Field(description="Contracts of one series in one go")] = 20
+    keep_free: Annotated[
+        FractionBelowOne, Field(description="Free share of equity below which it opens nothing")
+    ] = 0.2
+    bring_below: Annotated[
+        FractionBelowOne,
+        Field(description="Free share of equity at one venue under which it brings dollars"),
+    ] = 0.4
 
 
 class Relayers(Table):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from abm.scenario.fields import Table
+from abm.scenario.venues import clearing_count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -51,6 +52,21 @@ class Contagion(Table):
         ),
     ] = True
 
+    shared_market_makers: Annotated[
+        bool,
+        Field(
+            description="Makers stand behind their quotes with what they have at all venues, and "
+            "move dollars between them; if not, each venue sees its own part of them alone"
+        ),
+    ] = True
+    shared_funds: Annotated[
+        bool,
+        Field(
+            description="A mutual fund pays for losses of each venue out of what all paid in; if "
+            "not, each venue has its own contribution alone"
+        ),
+    ] = True
+
 
 SWITCHES = tuple(Contagion.model_fields)
 """Names of all channels of contagion."""
@@ -64,6 +80,8 @@ BRIDGED = ("asset_bridge", "lock_and_mint")
 NEEDS: Mapping[str, Callable[[Scenario], bool]] = {
     "late_margin": lambda scenario: bool(scenario.channels),
     "wrapped_token_backing": lambda scenario: scenario.collateral.architecture in WRAPPING,
+    "shared_market_makers": lambda scenario: clearing_count(scenario) > 1,
+    "shared_funds": lambda scenario: scenario.waterfall.mutual_fund is not None,
     "withdrawal_run": lambda scenario: any(
         kind.panic_below > 0 for kind in scenario.traders.values()
     ),

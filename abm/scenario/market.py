@@ -15,6 +15,7 @@ from abm.scenario.fields import (
     Fraction,
     FractionBelowOne,
     Hours,
+    Name,
     NotNegative,
     Positive,
     PositiveSeconds,
@@ -165,8 +166,9 @@ class Market(Table):
 
 
 class ExchangeRules(Table):
-    """The venue: its chain, its grid of prices, its fees."""
+    """The venue: its chain, its grid of prices, its fees; further venues go by the same rules."""
 
+    name: Annotated[Name, Field(description="By which it is told from further venues")] = "main"
     chain: Annotated[str, Field(description="Chain on which the venue runs")]
     tick_usd: Annotated[
         Positive, Field(le=1_000_000, description="Smallest price step of a premium")

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from abm.errors import Problem
-from abm.scenario.agents import Arrivals, Liquidators, MarketMakers, Oracles, Relayers, Traders
+from abm.scenario.agents import (
+    Arbitrageurs,
+    Arrivals,
+    Liquidators,
+    MarketMakers,
+    Oracles,
+    Relayers,
+    Traders,
+)
 from abm.scenario.clock import Clock
 from abm.scenario.collateral import Collateral, GasTreasury, Liquidation
 from abm.scenario.contagion import Contagion
@@ -20,6 +28,11 @@ from abm.scenario.prices import ClusteredPrice, ReplayPrice
 from abm.scenario.references import unknown
 from abm.scenario.shock_checks import shock_problems
 from abm.scenario.shocks import Counterfactual, Shock
+from abm.scenario.venues import (
+    FurtherVenue,
+    clearing_chains,
+    venue_problems,
+)
 from abm.scenario.waterfall import Waterfall, waterfall_problems
 from abm.units import MICRO, seconds
 
@@ -40,6 +53,7 @@ class Scenario(Table):
     protocols: Annotated[dict[Name, Protocol], Field(default_factory=dict)]
     channels: Annotated[dict[Name, Channel], Field(default_factory=dict)]
     venue: ExchangeRules
+    further_venues: Annotated[dict[Name, FurtherVenue], Field(default_factory=dict)]
     collateral: Collateral
     margin: StressGrid = StressGrid()
     liquidation: Liquidation = Liquidation()
@@ -49,6 +63,7 @@ class Scenario(Table):
     traders: Annotated[dict[Name, Traders], Field(min_length=1)]
     arrivals: Arrivals = Arrivals()
     market_makers: MarketMakers
+    arbitrageurs: Arbitrageurs | None = None
     relayers: Relayers
     oracles: Oracles = Oracles()
     liquidators: Liquidators
@@ -150,14 +165,15 @@ def _limit_problems(scenario: Scenario) -> Iterator[Problem]:
 
 
 def _population_problems(scenario: Scenario) -> Iterator[Problem]:
-    homes: dict[str, str] = {}
+    homes: dict[tuple[str, str], str] = {}
     for kind, traders in scenario.traders.items():
+        key = f"traders.{kind}.home_chains"
         for chain in traders.home_chains:
-            key = f"traders.{kind}.home_chains"
             if chain not in scenario.chains:
                 yield unknown(key, chain, scenario.chains, "chains")
-            else:
-                homes.setdefault(chain, key)
+                continue
+            for venue in clearing_chains(scenario, traders):
+                homes.setdefault((chain, venue), key)
         for token in traders.collateral_tokens:
             if token not in scenario.tokens:
                 key = f"traders.{kind}.collateral_tokens"
@@ -171,16 +187,15 @@ def _population_problems(scenario: Scenario) -> Iterator[Problem]:
             yield unknown("liquidators.home_chains", chain, scenario.chains, "chains")
 
 
-def _route_problems(scenario: Scenario, homes: dict[str, str]) -> Iterator[Problem]:
-    """Check that messages can reach every home chain, given with the first key that names it."""
-    venue = scenario.venue.chain
+def _route_problems(scenario: Scenario, homes: dict[tuple[str, str], str]) -> Iterator[Problem]:
+    """Check that messages join home chains and venues, given with the first key that names them."""
     architecture = scenario.collateral.architecture
-    if architecture == "silo" or venue not in scenario.chains:
+    if architecture == "silo":
         return
     routes = {(channel.source, channel.destination) for channel in scenario.channels.values()}
-    for chain, key in homes.items():
+    for (chain, venue), key in homes.items():
         for route in ((venue, chain), (chain, venue)):
-            if chain != venue and route not in routes:
+            if venue in scenario.chains and chain != venue and route not in routes:
                 rule = f"{architecture} needs a channel from {route[0]} to {route[1]}"
                 yield Problem(key, repr(chain), rule)
 
@@ -252,5 +267,6 @@ def cross_table_problems(scenario: Scenario) -> list[Problem]:
         shock_problems,
         waterfall_problems,
         ordering_problems,
+        venue_problems,
     )
     return [problem for check in checks for problem in check(scenario)]

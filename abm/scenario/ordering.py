@@ -16,6 +16,7 @@ from abm.scenario.fields import (
     Seconds,
     Table,
 )
+from abm.scenario.venues import venue_chains, venue_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -106,9 +107,11 @@ def ordering_problems(scenario: Scenario) -> Iterator[Problem]:
             rule = "with [searchers] this name is taken by their accounts"
             yield Problem(f"traders.{SEARCHER}", "", rule)
     routes = {(channel.source, channel.destination) for channel in scenario.channels.values()}
-    venue = scenario.venue.chain
+    chains = dict(zip(venue_names(scenario), venue_chains(scenario), strict=True))
     for kind, traders in scenario.traders.items():
+        venues = [chains[name] for name in traders.venues or list(chains)[:1] if name in chains]
         for chain in traders.home_chains if traders.orders_from_home else ():
-            if chain != venue and (chain, venue) not in routes:
-                rule = f"orders from {chain} need a channel from {chain} to {venue}"
-                yield Problem(f"traders.{kind}.orders_from_home", "true", rule)
+            for venue in venues:
+                if chain != venue and (chain, venue) not in routes:
+                    rule = f"orders from {chain} need a channel from {chain} to {venue}"
+                    yield Problem(f"traders.{kind}.orders_from_home", "true", rule)

@@ -59,8 +59,10 @@ def _record_solvency(world: World) -> None:
     owed = _owed_by_lock(world, prices)
     claims = world.architecture.claims.units
     native = np.array([not chains for chains in world.place.tokens.locked_on])
-    venue = [world.scenario.venue.chain] * accounts
-    stand = np.array(world.place.home_chains if world.architecture.reached_by_message else venue)
+    venues = [world.place.venue_of(account) for account in range(accounts)]
+    stand = np.array(world.place.home_chains if world.architecture.reached_by_message else venues)
+    margined = np.array(venues)
+    vault_of = {clearing.chain: world.cash.vault_of(clearing.house) for clearing in world.clearings}
     cash = world.cash.balances
     for chain in world.scenario.chains:
         here = stand == chain
@@ -69,10 +71,11 @@ def _record_solvency(world: World) -> None:
         locked, promised = _value(world, [world.holders.lock[chain]], prices), owed[chain]
         assets, liabilities = in_vaults + locked, claimed + promised
         receivable = 0.0
-        if chain == world.scenario.venue.chain:
-            receivable = -dollars(float(np.minimum(cash, 0).sum()))
-            assets += _value(world, [world.holders.venue_vault], prices)
-            liabilities += dollars(float(np.maximum(cash, 0).sum()))
+        if chain in vault_of:
+            there = cash[margined == chain]
+            receivable = -dollars(float(np.minimum(there, 0).sum()))
+            assets += _value(world, [vault_of[chain]], prices)
+            liabilities += dollars(float(np.maximum(there, 0).sum()))
         moving = [world.holders.auction[chain]]
         if chain == world.scenario.venue.chain:
             moving.append(world.holders.rebalancing)
@@ -130,7 +133,8 @@ def _record_commitment(world: World) -> None:
     tree = Commitment([(f"account {number}", units) for number, units in enumerate(owed.tolist())])
     true_units = world.ledger.block(world.holders.vault, len(owed))
     held = total_value(true_units, world.unit_usd(world.price_usd)).sum()
-    vault = dollars(world.ledger.balance(world.holders.venue_vault, world.cash.token))
+    vaults = [world.cash.vault_of(clearing.house) for clearing in world.clearings]
+    vault = dollars(sum(world.ledger.balance(holder, world.cash.token) for holder in vaults))
     ages = world.now - world.architecture.claims.as_of_second[: len(world.traders)]
     world.recorder.add(
         "commitments",

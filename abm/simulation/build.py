@@ -14,7 +14,10 @@ from abm.network import Transport, build_graph
 from abm.randomness import Streams
 from abm.recording.events import EventLog
 from abm.recording.recorder import Recorder
+from abm.scenario.venues import venue_names
+from abm.simulation.firms import Firm, Firms
 from abm.simulation.layers import build_waterfall
+from abm.simulation.layout import Layout, lay_out
 from abm.simulation.market import draw_market
 from abm.simulation.opening import endow, open_positions
 from abm.simulation.order_flow import open_order_flow
@@ -27,8 +30,15 @@ from abm.simulation.population import (
 from abm.simulation.revaluation import mark, revalue
 from abm.simulation.snapshots import record_accounts, record_step
 from abm.simulation.withdrawals import Withdrawals, draw_withdrawals
-from abm.simulation.world import World
-from abm.venue import AuctionHouse, Beliefs, Exchange, LiquidationDesk, SelfTrade
+from abm.simulation.world import MarkBook, World
+from abm.venue import (
+    AuctionHouse,
+    Beliefs,
+    Clearing,
+    Exchange,
+    LiquidationDesk,
+    SelfTrade,
+)
 
 if TYPE_CHECKING:
     from abm.scenario.model import Scenario
@@ -37,18 +47,17 @@ if TYPE_CHECKING:
 def build_world(scenario: Scenario) -> World:
     """Build everything a run needs, draw its populations, and open its market."""
     streams = Streams(scenario.seed)
-    clock, venue = scenario.clock, scenario.venue
+    clock = scenario.clock
     traders = draw_traders(scenario, streams)
-    first_maker = len(traders)
-    makers = tuple(range(first_maker, first_maker + scenario.market_makers.count))
-    accounts = first_maker + len(makers) + 1
-    home_chains = (*traders.chains, *([venue.chain] * (accounts - first_maker)))
+    layout = lay_out(scenario, streams)
+    accounts = len(layout)
+    at_venue = layout.venue_chains
+    home_chains = (*traders.chains, *at_venue[len(traders) :])
 
     make_architecture = ARCHITECTURES[scenario.collateral.architecture]
     tokens = make_token_table(scenario, make_architecture.represents)
     ledger = TokenLedger(tokens.names)
     liquidators = draw_liquidators(scenario, streams)
-    at_venue = [venue.chain] * accounts
     wallet_chains = at_venue if make_architecture.held_at_venue else home_chains
     mutual = scenario.waterfall.mutual_fund
     holders = open_holders(
@@ -57,13 +66,17 @@ def build_world(scenario: Scenario) -> World:
         vault_chains=home_chains if make_architecture.reached_by_message else at_venue,
         liquidator_chains=liquidators.chains,
         relayers=scenario.relayers.count,
-        venue_chain=venue.chain,
+        venue_chains=layout.chains,
         chains=tuple(scenario.chains),
         channels=tuple(scenario.channels),
-        members=1 + len(mutual.others) if mutual is not None else 1,
+        members=len(layout.chains) + (len(mutual.others) if mutual is not None else 0),
     )
     cash = CashBook(
-        ledger, holders.venue_vault, list(scenario.tokens).index(scenario.cash_token), accounts
+        ledger,
+        holders.venue_vault,
+        list(scenario.tokens).index(scenario.cash_token),
+        accounts,
+        layout.clearing_of.tolist(),
     )
     graph = build_graph(scenario)
     transport = Transport(scenario, graph, streams)
@@ -72,33 +85,45 @@ def build_world(scenario: Scenario) -> World:
     opening = Round(path.spot(0), float(path.level[0]), 0)
     board = PriceBoard(tuple(scenario.chains), opening)
     positions = PositionTable(accounts, len(instruments))
-    exchange = Exchange(
-        positions,
-        cash,
-        makers=makers,
-        house=accounts - 1,
-        levels=venue.depth_levels,
-        tick_usd=venue.tick_usd,
-        taker_fee=venue.taker_fee,
-        self_trade=SelfTrade(venue.self_trade),
-    )
     surroundings = Surroundings(
-        scenario, tokens, ledger, holders, cash, transport, graph, board, home_chains, len(traders)
+        scenario,
+        tokens,
+        ledger,
+        holders,
+        cash,
+        transport,
+        graph,
+        board,
+        home_chains,
+        len(traders),
+        at_venue,
     )
     architecture = make_architecture(surroundings)
     log = EventLog()
     auctions = AuctionHouse(scenario.liquidation.auction, transport.halted_seconds)
-    waterfall = build_waterfall(scenario, ledger, cash, holders)
+    exchanges = _open_exchanges(scenario, layout, positions, cash)
+    clearings = tuple(
+        Clearing(
+            name,
+            chain,
+            exchanges if len(layout.chains) == 1 else (exchanges[number],),
+            build_waterfall(scenario, ledger, cash, holders, layout.clearing_of, number),
+            layout.makers_at(number),
+            layout.houses[number],
+        )
+        for number, (name, chain) in enumerate(
+            zip(venue_names(scenario), layout.chains, strict=False)
+        )
+    )
     desk = LiquidationDesk(
         scenario.liquidation,
         architecture,
-        exchange,
+        clearings,
         cash,
         auctions,
-        waterfall,
         log,
-        makers=makers,
-        margined=accounts - 1,
+        margined=layout.houses[0],
+        clearing_of=layout.clearing_of,
     )
     method = METHODS[scenario.margin.grid](scenario.margin)
     marks = mark_instruments(
@@ -130,26 +155,37 @@ def build_world(scenario: Scenario) -> World:
         board=board,
         place=surroundings,
         architecture=architecture,
-        exchange=exchange,
+        exchanges=exchanges,
+        clearings=clearings,
+        clearing_of=layout.clearing_of,
+        venue_of=layout.venue_of,
         auctions=auctions,
-        waterfall=waterfall,
         desk=desk,
         margin_method=method,
         log=log,
         recorder=Recorder(),
-        makers=makers,
+        makers=tuple(account for firm in layout.makers for account in firm),
+        arbitrageurs=tuple(account for firm in layout.arbitrageurs for account in firm),
+        seats=layout.seats,
+        firms=_firms(scenario, layout),
         collateral_chains=np.array(
-            [architecture.chain_of(trader) for trader in range(first_maker)]
+            [architecture.chain_of(trader) for trader in range(len(traders))]
         ),
         series_names=tuple(
             instruments.name(series, scenario.market.underlying)
             for series in range(len(instruments))
         ),
-        marks=marks,
-        margin=method.prepare(instruments, marks, 0),
+        books=tuple(
+            MarkBook(
+                marks,
+                method.prepare(instruments, marks, 0),
+                np.zeros(len(instruments), dtype=np.bool_),
+            )
+            for _ in clearings
+        ),
         requirements=Requirements(nothing, nothing, nothing),
-        beliefs=Beliefs(marks, nothing, nothing, nothing, nothing, nothing),
-        listed=np.zeros(len(instruments), dtype=np.bool_),
+        beliefs=Beliefs((marks,) * len(clearings), nothing, nothing, nothing, nothing, nothing),
+        trades_recorded=[0] * len(exchanges),
     )
     open_order_flow(world)
     endow(world)
@@ -161,3 +197,35 @@ def build_world(scenario: Scenario) -> World:
     record_accounts(world, "start")
     record_step(world)
     return world
+
+
+def _open_exchanges(
+    scenario: Scenario, layout: Layout, positions: PositionTable, cash: CashBook
+) -> tuple[Exchange, ...]:
+    """Return the books of every venue."""
+    rules = scenario.venue
+    pooled = len(layout.chains) == 1
+    return tuple(
+        Exchange(
+            positions,
+            cash,
+            makers=layout.makers_at(0 if pooled else number),
+            house=layout.houses[0 if pooled else number],
+            levels=rules.depth_levels,
+            tick_usd=rules.tick_usd,
+            taker_fee=rules.taker_fee,
+            self_trade=SelfTrade(rules.self_trade),
+        )
+        for number in range(len(venue_names(scenario)))
+    )
+
+
+def _firms(scenario: Scenario, layout: Layout) -> Firms:
+    """Return the firms that have more than one account."""
+    if len(layout.chains) == 1:
+        return Firms()
+    members = [Firm(accounts, scenario.market_makers.bring_below) for accounts in layout.makers]
+    if scenario.arbitrageurs is not None:
+        below = scenario.arbitrageurs.bring_below
+        members += [Firm(accounts, below) for accounts in layout.arbitrageurs]
+    return Firms(tuple(members))

@@ -12,7 +12,7 @@ import numpy as np
 
 from abm.network import Fate, Transit
 from abm.recording.events import THEFTS
-from abm.scenario.waterfall import LAYERS
+from abm.scenario.waterfall import FUNDED, LAYERS
 from abm.simulation.balance_sheets import record_moves
 from abm.simulation.sequencing import record_orders
 from abm.simulation.snapshots import record_accounts
@@ -21,6 +21,9 @@ from abm.venue import Outcome
 
 if TYPE_CHECKING:
     from abm.simulation.world import World
+
+LAST = tuple(layer for layer in LAYERS if layer not in FUNDED)
+"""Layers that take from accounts."""
 
 LATE_MULTIPLE = 2.0
 """A message is late when it took more than this many times what its medians make."""
@@ -118,13 +121,14 @@ def _record_liquidations(world: World) -> None:
                 item.id,
                 item.account,
                 item.chain,
+                world.clearings[int(world.clearing_of[item.account])].name,
                 *(dollars(loss.of(layer)) for layer in LAYERS),
                 dollars(loss.uncovered),
             )
 
 
 def _record_cuts(world: World) -> None:
-    for layer in world.waterfall.cutting:
+    for layer in (layer for waterfall in world.waterfalls for layer in waterfall.cutting):
         for account in np.flatnonzero(layer.cut).tolist():
             world.recorder.add("cuts", account, layer.name, dollars(int(layer.cut[account])))
 
@@ -196,6 +200,14 @@ def late_messages(transits: list[Transit]) -> int:
     )
 
 
+def _exhausted_second(world: World, layer: str) -> int | None:
+    """Return when a layer first was empty at any clearing house."""
+    found = [
+        waterfall.exhausted[layer] for waterfall in world.waterfalls if layer in waterfall.exhausted
+    ]
+    return min(found, default=None)
+
+
 def _record_run(world: World) -> None:
     scenario = world.scenario
     liquidations = world.desk.liquidations
@@ -224,6 +236,7 @@ def _record_run(world: World) -> None:
         auction.published_value_usd - dollars(auction.proceeds)
         for auction in world.auctions.auctions
     )
+    paid = [waterfall.paid for waterfall in world.waterfalls]
     world.recorder.add(
         "runs",
         scenario.name,
@@ -233,9 +246,10 @@ def _record_run(world: World) -> None:
         len(world.traders),
         scenario.clock.hours,
         dollars(sum(loss.total for loss in losses)),
-        *(dollars(world.waterfall.paid.of(layer)) for layer in LAYERS),
-        dollars(world.waterfall.paid.uncovered),
-        *(world.waterfall.exhausted.get(layer) for layer in LAYERS),
+        *(dollars(sum(use.of(layer) for use in paid)) for layer in LAYERS),
+        dollars(sum(use.uncovered for use in paid)),
+        *(_exhausted_second(world, layer) for layer in LAYERS),
+        sum(any(use.of(layer) for layer in LAST) or use.uncovered > 0 for use in paid),
         float(shortfall[-1]),
         auction_cost + fsum(item.closing_cost_usd for item in liquidations),
         len(liquidations),

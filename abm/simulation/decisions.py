@@ -37,6 +37,9 @@ def decide(model: OptionsMarket) -> None:
     for account, row in arriving.items():
         if not world.desk.is_open(account):
             active.append((places[len(standing) + row - int(first)], model.traders[account]))
+    if model.arbitrage.look():
+        places = _places(world, "arbitrage-order", len(model.arbitrageurs))
+        active += zip(places, model.arbitrageurs, strict=True)
     active.sort(key=lambda item: item[0])
     for _, agent in active:
         agent.step()
@@ -77,13 +80,13 @@ def schedule_top_up(world: World, account: int, liquidation: int, second: int) -
 def answer_calls(world: World) -> None:
     """Let called traders deposit what they decide to, where it still helps."""
     tokens = list(world.scenario.tokens.values())
-    unit_usd = token_prices(tokens, world.marks.price_usd)
     while world.top_ups and world.top_ups[0].second <= world.now:
         due = heapq.heappop(world.top_ups)
         liquidation = world.desk.liquidations[due.liquidation]
         if not liquidation.is_open:
             continue
         account = due.account
+        unit_usd = token_prices(tokens, world.book_of(account).marks.price_usd)
         chain = world.wallet_chain(account)
         state = world.transport.chains[chain]
         again = max(state.halted_until, state.freezes.halted_until)

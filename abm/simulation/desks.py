@@ -12,6 +12,7 @@ import numpy as np
 
 from abm.agents import MakerView, Offer, Pending, TraderView
 from abm.margin import unit_initial
+from abm.simulation.firms import accounts_behind, free_share
 from abm.simulation.world import Ladder, Quoted, Refill
 from abm.units import MICRO
 from abm.venue.orders import ANY_BID
@@ -38,8 +39,7 @@ class OrderDesk:
     def __init__(self, world: World) -> None:
         self._world = world
         self._draws: dict[int, Sequence[float]] = {}
-        self._unit_margin: NDArray[np.float64] = np.zeros(0)
-        self._unit_marks: Marks | None = None
+        self._unit_margin: dict[int, tuple[Marks, NDArray[np.float64]]] = {}
 
     def arrive(self, draws: dict[int, Sequence[float]]) -> None:
         """Set the uniforms of this step's arrivals, by account."""
@@ -55,29 +55,31 @@ class OrderDesk:
         initial = world.beliefs.initial[account]
         return TraderView(
             instruments=world.instruments,
-            marks=world.marks,
-            unit_margin_usd=self._unit_margins(),
+            marks=world.book_of(account).marks,
+            unit_margin_usd=self._unit_margins(account),
             free_margin_usd=float(world.beliefs.equity[account] - initial),
             wealth_usd=float(world.traders.wealth_usd[account]),
             tick_usd=world.exchange.tick_usd,
-            trend=self._trend(),
+            trend=self._trend(account),
         )
 
-    def _trend(self) -> float:
+    def _trend(self, account: int) -> float:
         """Return the log move of the venue's published price over the scenario's look-back."""
         world = self._world
-        history = world.published_history
+        history = world.book_of(account).published
         back = round(
             world.scenario.arrivals.trend_hours * 3_600 / world.scenario.clock.step_seconds
         )
         return log(history[-1] / history[max(len(history) - 1 - back, 0)]) if history else 0.0
 
-    def _unit_margins(self) -> NDArray[np.float64]:
-        world = self._world
-        if self._unit_marks is not world.marks:
-            self._unit_margin = unit_initial(world.margin, len(world.instruments))
-            self._unit_marks = world.marks
-        return self._unit_margin
+    def _unit_margins(self, account: int) -> NDArray[np.float64]:
+        number = int(self._world.clearing_of[account])
+        book = self._world.books[number]
+        known = self._unit_margin.get(number)
+        if known is None or known[0] is not book.marks:
+            known = book.marks, unit_initial(book.margin, len(self._world.instruments))
+            self._unit_margin[number] = known
+        return known[1]
 
     def queue_order(self, order: Order) -> None:
         """Queue an order.
@@ -103,16 +105,18 @@ class OrderDesk:
 
 
 class QuoteDesk:
-    """Serves market makers."""
+    """Serves market makers, each by the number of its seat at a venue."""
 
     def __init__(self, world: World) -> None:
         self._world = world
 
     def needs_quote(self, maker: int) -> bool:
         """Return whether a maker's ladder is old, has traded, or stands at an old price."""
-        if self._world.maker_is_gone(maker):
+        seat = self._world.seats[maker]
+        if self._world.maker_is_gone(seat.firm):
             return False
-        return bool(self._world.exchange.quotes.taken[maker]) or self.needs_new_quote(maker)
+        taken = self._world.exchanges[seat.venue].quotes.taken[seat.firm]
+        return bool(taken) or self.needs_new_quote(maker)
 
     def needs_new_quote(self, maker: int) -> bool:
         """Return whether the price, the inventory or the clock asks for a new ladder."""
@@ -120,28 +124,27 @@ class QuoteDesk:
         last = world.quoted.get(maker)
         if last is None:
             return True
-        rule = world.scenario.market_makers
-        moved = abs(world.marks.price_usd / last.price_usd - 1.0)
+        rule, seat = world.scenario.market_makers, world.seats[maker]
+        moved = abs(world.book_of(seat.account).marks.price_usd / last.price_usd - 1.0)
         if moved >= rule.requote_move or world.now - last.second >= REQUOTE_SECONDS:
             return True
-        if not world.exchange.maker_moved[maker]:
+        alone = len(world.clearings) == len(world.exchanges)
+        if alone and not world.exchanges[seat.venue].maker_moved[seat.firm]:
             return False
-        inventory = world.positions.row(world.makers[maker])
+        inventory = world.positions.row(seat.account)
         shift = int(np.abs(inventory - last.inventory).max())
         return shift > rule.inventory_limit_lots * REQUOTE_INVENTORY
 
     def view(self, maker: int) -> MakerView:
         """Return what a market maker sees."""
         world = self._world
-        account = world.makers[maker]
-        equity = float(world.beliefs.equity[account])
-        initial = world.beliefs.initial[account]
+        seat = world.seats[maker]
         calm = world.scenario.market.volatility.base
         return MakerView(
-            marks=world.marks,
+            marks=world.book_of(seat.account).marks,
             seconds_left=np.maximum(world.instruments.expiry_second - world.now, 0),
-            inventory=world.positions.row(account),
-            free_share=(equity - initial) / equity if equity > 0 else 0.0,
+            inventory=world.positions.row(seat.account),
+            free_share=free_share(world, accounts_behind(world, seat)),
             stress=max(float(world.path.realised[world.step]) / calm, 1.0),
             levels=world.scenario.venue.depth_levels,
             tick_usd=world.exchange.tick_usd,
@@ -150,9 +153,11 @@ class QuoteDesk:
     def queue_quote(self, maker: int, quote: MassQuote | None) -> None:
         """Queue a ladder, or its withdrawal."""
         world = self._world
-        inventory = world.positions.row(world.makers[maker]).copy()
-        world.exchange.maker_moved[maker] = False
-        world.quoted[maker] = Quoted(world.marks.price_usd, world.now, inventory)
+        seat = world.seats[maker]
+        inventory = world.positions.row(seat.account).copy()
+        world.exchanges[seat.venue].maker_moved[seat.firm] = False
+        price_usd = world.book_of(seat.account).marks.price_usd
+        world.quoted[maker] = Quoted(price_usd, world.now, inventory)
         world.intents.trading.append(Ladder(maker, quote))
 
     def queue_same(self, maker: int) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from abm.simulation.world import World
 
 VENUE = "venue"
+"""Node of the first venue; a further one has its name behind a colon."""
 
 
 class BalanceSheet:
@@ -55,7 +56,14 @@ class BalanceSheet:
         self.claim = total_value(world.architecture.claims.units, counted)
         self.equity = self.own + total_value(world.owned_units(), unit_usd)
         self.groups = _groups(world)
+        self.nodes = node_names(world)
+        self.margined = [self.nodes[number] for number in world.clearing_of.tolist()]
         self.stand = [world.architecture.chain_of(account) for account in range(accounts)]
+
+
+def node_names(world: World) -> list[str]:
+    """Return the node of every clearing house."""
+    return [VENUE, *(f"{VENUE}:{clearing.name}" for clearing in world.clearings[1:])]
 
 
 def _groups(world: World) -> dict[str, list[int]]:
@@ -64,8 +72,10 @@ def _groups(world: World) -> dict[str, list[int]]:
     for trader in range(len(world.traders)):
         name = f"traders:{world.traders.kinds[trader]}@{world.traders.chains[trader]}"
         groups.setdefault(name, []).append(trader)
-    for number, maker in enumerate(world.makers):
-        groups[f"maker:{number}"] = [maker]
+    clearings = len(world.clearings)
+    for kind, accounts in (("maker", world.makers), ("arbitrageur", world.arbitrageurs)):
+        for number in range(len(accounts) // clearings):
+            groups[f"{kind}:{number}"] = list(accounts[number * clearings :][:clearings])
     return groups
 
 
@@ -82,46 +92,65 @@ def exposures(world: World) -> tuple[list[Node], list[Exposure]]:
     sheet = BalanceSheet(world)
     edges = [
         *_margin(sheet),
+        *_settlement(world, sheet),
         *_collateral(world, sheet),
         *_backing(world),
         *_channels(world, sheet),
         *_oracles(world, sheet),
-        *(
-            Exposure(VENUE, f"fund:{layer.name}", "funds", dollars(layer.left()))
-            for layer in world.waterfall.layers
-        ),
-        Exposure(
-            VENUE, f"chain:{world.scenario.venue.chain}", "settlement", _resources(world, sheet)
-        ),
     ]
     edges = [edge for edge in edges if edge.exposure_usd > 0]
     return _nodes(world, sheet, edges), edges
 
 
-def _resources(world: World, sheet: BalanceSheet) -> float:
-    """Return what the venue can lose before its creditors do."""
-    return float(sheet.claim.sum()) + dollars(world.waterfall.set_aside())
+def _resources(world: World, sheet: BalanceSheet, number: int) -> float:
+    """Return what a clearing house can lose before its creditors do."""
+    there = world.clearing_of == number
+    set_aside = dollars(world.clearings[number].waterfall.set_aside())
+    return float(sheet.claim[there].sum()) + set_aside
+
+
+def _settlement(world: World, sheet: BalanceSheet) -> Iterator[Exposure]:
+    """Yield what every clearing house has set aside, and all of it by the chain it runs on."""
+    for number, (node, clearing) in enumerate(zip(sheet.nodes, world.clearings, strict=True)):
+        for layer in clearing.waterfall.layers:
+            shared = layer.name == "mutual_fund" or not number
+            fund = f"fund:{layer.name}" if shared else f"fund:{layer.name}@{clearing.name}"
+            yield Exposure(node, fund, "funds", dollars(layer.left()))
+        resources = _resources(world, sheet, number)
+        yield Exposure(node, f"chain:{clearing.chain}", "settlement", resources)
 
 
 def _margin(sheet: BalanceSheet) -> Iterator[Exposure]:
     for name, accounts in sheet.groups.items():
-        own = sheet.own[accounts]
-        yield Exposure(name, VENUE, "margin", float(np.maximum(own, 0.0).sum()))
-        yield Exposure(VENUE, name, "margin", float(np.maximum(-own, 0.0).sum()))
-        if name.startswith("maker:"):
-            yield Exposure(VENUE, name, "market_makers", float(sheet.gross[accounts].sum()))
+        for node in sheet.nodes:
+            here = [account for account in accounts if sheet.margined[account] == node]
+            own = sheet.own[here]
+            yield Exposure(name, node, "margin", float(np.maximum(own, 0.0).sum()))
+            yield Exposure(node, name, "margin", float(np.maximum(-own, 0.0).sum()))
+            if name.startswith("maker:"):
+                yield Exposure(node, name, "market_makers", float(sheet.gross[here].sum()))
 
 
 def _collateral(world: World, sheet: BalanceSheet) -> Iterator[Exposure]:
     for chain in world.scenario.chains:
-        yield Exposure(VENUE, f"chain:{chain}", "collateral", _there(sheet, sheet.claim, chain))
+        for node in sheet.nodes:
+            there = _there(sheet, sheet.claim, chain, node)
+            yield Exposure(node, f"chain:{chain}", "collateral", there)
         for name, accounts in sheet.groups.items():
             here = [account for account in accounts if sheet.stand[account] == chain]
             yield Exposure(name, f"chain:{chain}", "deposits", float(sheet.vault[here].sum()))
 
 
-def _there(sheet: BalanceSheet, amounts: NDArray[np.float64], chain: str) -> float:
-    here = np.array([stand == chain for stand in sheet.stand])
+def _there(
+    sheet: BalanceSheet, amounts: NDArray[np.float64], chain: str, node: str | None = None
+) -> float:
+    """Return the sum of amounts that stand on a chain, of all or of one clearing house."""
+    here = np.array(
+        [
+            stand == chain and node in (None, margined)
+            for stand, margined in zip(sheet.stand, sheet.margined, strict=True)
+        ]
+    )
     return float(amounts[here].sum())
 
 
@@ -146,7 +175,9 @@ def _backing(world: World) -> Iterator[Exposure]:
 
 
 def _channels(world: World, sheet: BalanceSheet) -> Iterator[Exposure]:
-    venue = world.scenario.venue.chain
+    node_of = {
+        clearing.chain: node for clearing, node in zip(world.clearings, sheet.nodes, strict=True)
+    }
     promised = _promised(world)
     unit_usd = world.place.tokens.unit_usd(world.price_usd)
     served: dict[str, list[int]] = {name: [] for name in world.scenario.channels}
@@ -156,11 +187,13 @@ def _channels(world: World, sheet: BalanceSheet) -> Iterator[Exposure]:
     for name, rule in world.scenario.channels.items():
         moving = world.ledger.held_by([world.holders.escrow[name]])
         under_way = float((moving * unit_usd).sum())
-        yield Exposure(VENUE, f"channel:{name}", "transit", under_way)
-        far = rule.destination if rule.source == venue else rule.source
+        # The clearing house at one end, if any, and the chain at the other.
+        near = rule.source if rule.source in node_of else rule.destination
+        far = rule.destination if near == rule.source else rule.source
+        yield Exposure(node_of.get(near, VENUE), f"channel:{name}", "transit", under_way)
         reached = promised[far]
-        if world.architecture.reached_by_message and venue in (rule.source, rule.destination):
-            reached += _there(sheet, sheet.claim, far)
+        if world.architecture.reached_by_message and near in node_of:
+            reached += _there(sheet, sheet.claim, far, node_of[near])
         place = f"lock:{far}" if promised[far] else f"chain:{far}"
         yield Exposure(place, f"channel:{name}", "reach", reached)
         carried = reached + under_way
@@ -172,11 +205,14 @@ def _channels(world: World, sheet: BalanceSheet) -> Iterator[Exposure]:
 
 def _oracles(world: World, sheet: BalanceSheet) -> Iterator[Exposure]:
     """Everything that is marked: contracts at the venue, and collateral where it would be sold."""
-    marked = float(sheet.gross.sum()) / 2.0  # every contract has two sides
-    venue = world.scenario.venue.chain
-    yield Exposure(VENUE, f"oracle:{venue}", "oracles", marked + float(sheet.claim.sum()))
+    clears = [clearing.chain for clearing in world.clearings]
+    for number, (node, chain) in enumerate(zip(sheet.nodes, clears, strict=True)):
+        here = world.clearing_of == number
+        marked = float(sheet.gross[here].sum()) / 2.0  # every contract has two sides
+        owed = marked + float(sheet.claim[here].sum())
+        yield Exposure(node, f"oracle:{chain}", "oracles", owed)
     for chain in world.scenario.chains:
-        if chain != venue:
+        if chain not in clears:
             there = _there(sheet, sheet.claim, chain)
             yield Exposure(f"chain:{chain}", f"oracle:{chain}", "oracles", there)
 
@@ -190,7 +226,10 @@ def _nodes(world: World, sheet: BalanceSheet, edges: list[Exposure]) -> list[Nod
     depends: dict[str, float] = {}
     for edge in edges:
         depends[edge.debtor] = depends.get(edge.debtor, 0.0) + edge.exposure_usd
-    nodes = [Node(VENUE, VENUE, _resources(world, sheet))]
+    nodes = [
+        Node(name, VENUE, _resources(world, sheet, number))
+        for number, name in enumerate(sheet.nodes)
+    ]
     for name, accounts in sheet.groups.items():
         worth = float(np.maximum(sheet.equity[accounts], 0.0).sum())
         nodes.append(Node(name, name.partition(":")[0], worth))
@@ -200,6 +239,7 @@ def _nodes(world: World, sheet: BalanceSheet, edges: list[Exposure]) -> list[Nod
     ]
     passive = [
         *(f"fund:{name}" for name in FUNDED),
+        *(f"fund:fund@{clearing.name}" for clearing in world.clearings[1:]),
         *(f"lock:{chain}" for chain in world.scenario.chains),
         *(f"channel:{name}" for name in world.scenario.channels),
         *(f"protocol:{name}" for name in world.scenario.protocols),

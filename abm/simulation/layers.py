@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from abm.scenario.venues import clearing_count
 from abm.units import MICRO, seconds
 from abm.venue import TradeKind, Waterfall
 from abm.venue.layers import (
@@ -32,39 +34,78 @@ def _micro(amount_usd: float | None) -> int:
     return round((amount_usd or 0.0) * MICRO)
 
 
+def fund_sizes_usd(scenario: Scenario) -> list[float]:
+    """Return what the insurance fund of every clearing house starts with, in dollars."""
+    further = [venue.insurance_fund_usd for venue in scenario.further_venues.values()]
+    sizes = [scenario.waterfall.insurance_fund_usd, *further]
+    return sizes if clearing_count(scenario) > 1 else [math.fsum(sizes)]
+
+
+def contributions_usd(scenario: Scenario, rule: MutualFund) -> list[float]:
+    """Return what every clearing house paid into the mutual fund, in dollars."""
+    paid = [rule.own_usd, *(venue.mutual_fund_usd for venue in scenario.further_venues.values())]
+    return paid if clearing_count(scenario) > 1 else [math.fsum(paid)]
+
+
 def build_waterfall(
-    scenario: Scenario, ledger: TokenLedger, cash: CashBook, holders: Holders
+    scenario: Scenario,
+    ledger: TokenLedger,
+    cash: CashBook,
+    holders: Holders,
+    clearing_of: NDArray[np.int64],
+    number: int = 0,
 ) -> Waterfall:
-    """Return the layers that a scenario sets, in its order."""
+    """Return the layers that a scenario sets for one clearing house, in its order.
+
+    Insurers and the backstop stand behind the first one alone.
+    """
     rule = scenario.waterfall
     layers: list[Layer] = []
+    sizes = fund_sizes_usd(scenario)
     for name in rule.order:
-        if rule.size_usd(name) is None:
+        size = sizes[number] if name == "fund" else rule.size_usd(name)
+        if name == "mutual_fund" and rule.mutual_fund is not None:
+            size = (size or 0.0) + math.fsum(contributions_usd(scenario, rule.mutual_fund))
+        if not size or (number and name in ("insurance", "backstop")):
             continue
         if name == "mutual_fund" and rule.mutual_fund is not None:
-            layers.append(_shared_fund(rule.mutual_fund, ledger, cash, holders))
+            layers.append(_shared_fund(scenario, rule.mutual_fund, ledger, cash, holders, number))
         elif name == "insurance" and rule.insurance is not None:
             deductible = _micro(rule.insurance.deductible_usd)
             layers.append(
                 InsurancePolicy(name, ledger, cash, holders.insurer, deductible=deductible)
             )
         else:
-            holder = {"fund": holders.fund, "backstop": holders.backstop}[name]
+            holder = {"fund": holders.fund + number, "backstop": holders.backstop}[name]
             layers.append(Purse(name, ledger, cash, holder))
-    if rule.parametric is not None and rule.size_usd("fund") is None:
+    if not number and rule.parametric is not None and not sizes[0]:
         layers.insert(0, Purse("fund", ledger, cash, holders.fund))
-    layers.append(Socialisation(cash) if rule.last == "socialise" else Deleveraging(cash))
-    return Waterfall(ledger, cash, holders, layers)
+    members = clearing_of == number if len(sizes) > 1 else None
+    last = Socialisation if rule.last == "socialise" else Deleveraging
+    layers.append(last(cash, members))
+    return Waterfall(ledger, cash, holders, layers, holders.fund + number)
 
 
 def _shared_fund(
-    rule: MutualFund, ledger: TokenLedger, cash: CashBook, holders: Holders
+    scenario: Scenario,
+    rule: MutualFund,
+    ledger: TokenLedger,
+    cash: CashBook,
+    holders: Holders,
+    number: int,
 ) -> SharedFund:
-    members = range(holders.mutual_fund, holders.mutual_fund + 1 + len(rule.others))
+    """Return the mutual fund as one clearing house draws on it: its own contribution first."""
+    clearings = clearing_count(scenario)
+    first = holders.mutual_fund
+    own = [number, *(other for other in range(clearings) if other != number)]
+    others = list(rule.others.values())
+    if not scenario.contagion.shared_funds:
+        own, others = own[:1], []
+    members = [first + venue for venue in own]
+    members += [first + clearings + other for other in range(len(others))]
     key = {"tranche": "contribution_usd"}.get(rule.sharing, f"{rule.sharing}_usd")
-    others = [_micro(getattr(member, key)) for member in rule.others.values()]
-    weights = np.array(others, dtype=np.int64)
-    return SharedFund(ledger, cash, members, rule.sharing, weights)
+    weights = np.array([_micro(getattr(member, key)) for member in others], dtype=np.int64)
+    return SharedFund(ledger, cash, members, rule.sharing, weights, own)
 
 
 def endow_layers(world: World) -> None:
@@ -75,10 +116,12 @@ def endow_layers(world: World) -> None:
         world.holders,
         world.cash.token,
     )
-    ledger.endow(holders.fund, cash, _micro(rule.insurance_fund_usd))
+    for number, amount in enumerate(fund_sizes_usd(world.scenario)):
+        ledger.endow(holders.fund + number, cash, _micro(amount))
     if rule.mutual_fund is not None:
         others = [member.contribution_usd for member in rule.mutual_fund.others.values()]
-        for number, amount in enumerate([rule.mutual_fund.own_usd, *others]):
+        paid = contributions_usd(world.scenario, rule.mutual_fund)
+        for number, amount in enumerate([*paid, *others]):
             ledger.endow(holders.mutual_fund + number, cash, _micro(amount))
     if rule.insurance is not None:
         ledger.endow(holders.insurer, cash, _micro(rule.insurance.cover_usd))
@@ -87,6 +130,8 @@ def endow_layers(world: World) -> None:
     if rule.backstop is not None:
         ledger.endow(holders.backstop, cash, _micro(rule.backstop.size_usd))
     premium = _micro(rule.premiums_usd(world.scenario.clock.hours))
+    for waterfall in world.waterfalls:
+        waterfall.own_at_start = waterfall.own()
     ledger.transfer(holders.fund, holders.outside, cash, premium)
 
 
@@ -98,10 +143,10 @@ class LayerBook:
     ----------
     cash_before : ndarray of int64, shape (accounts,)
         Micro-dollars of each account before it traded; its profit is what it has beyond.
-    volume : int
-        Premium traded so far, in micro-dollars.
-    counted : int
-        Trades that are in it.
+    volume : dict of int to int
+        Premium traded so far at each clearing house, in micro-dollars.
+    counted : dict of int to int
+        Trades of each venue that are in it.
     still_since : dict of str to int
         Since when what parametric insurance watches stands still.
     paid_out : bool
@@ -109,16 +154,19 @@ class LayerBook:
     """
 
     cash_before: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
-    volume: int = 0
-    counted: int = 0
+    volume: dict[int, int] = field(default_factory=dict)
+    counted: dict[int, int] = field(default_factory=dict)
     still_since: dict[str, int] = field(default_factory=dict)
     paid_out: bool = False
 
 
 def tell_standing(world: World) -> None:
-    """Tell the waterfall how accounts stand, where a layer asks and a liquidation may need it."""
-    if world.waterfall.asks and world.desk.open_count:
-        world.waterfall.standing = standing(world)
+    """Tell waterfalls how accounts stand, where a layer asks and a liquidation may need it."""
+    asking = [waterfall for waterfall in world.waterfalls if waterfall.asks]
+    if asking and world.desk.open_count:
+        found = standing(world)
+        for waterfall in asking:
+            waterfall.standing = found
 
 
 def standing(world: World) -> Standing:
@@ -140,17 +188,23 @@ def standing(world: World) -> Standing:
     profit = np.where(busy, 0, np.maximum(gained, 0))
     equity = np.maximum(world.beliefs.equity, 1.0 / MICRO)
     rank = profit / MICRO / equity * (world.beliefs.maintenance / equity)
-    initial = float(world.beliefs.initial[: world.house].sum())
-    return Standing(profit, rank, _micro(initial), _volume(world))
+    initial = world.beliefs.initial[: world.house]
+    of = world.clearing_of[: world.house]
+    required = [float(initial[of == number].sum()) for number in range(len(world.clearings))]
+    return Standing(profit, rank, tuple(_micro(usd) for usd in required), _volume(world))
 
 
-def _volume(world: World) -> int:
-    book, trades = world.layer_book, world.exchange.trades
-    for trade in trades[book.counted :]:
-        if trade.kind is not TradeKind.OPENING:
-            book.volume += _micro(trade.lots * trade.price_ticks * world.exchange.tick_usd)
-    book.counted = len(trades)
-    return book.volume
+def _volume(world: World) -> tuple[int, ...]:
+    """Return the premium traded at each clearing house so far, in micro-dollars."""
+    book = world.layer_book
+    for venue, exchange in enumerate(world.exchanges):
+        clearing = venue if len(world.clearings) > 1 else 0
+        for trade in exchange.trades[book.counted.get(venue, 0) :]:
+            if trade.kind is not TradeKind.OPENING:
+                premium = _micro(trade.lots * trade.price_ticks * exchange.tick_usd)
+                book.volume[clearing] = book.volume.get(clearing, 0) + premium
+        book.counted[venue] = len(exchange.trades)
+    return tuple(book.volume.get(number, 0) for number in range(len(world.clearings)))
 
 
 def watch_outages(world: World) -> None:

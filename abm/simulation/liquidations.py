@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from abm.collateral.at_venue import resend
 from abm.network.messages import ONCE_KINDS
 from abm.simulation.decisions import schedule_top_up
+from abm.simulation.firms import Remittance, receive
 from abm.simulation.layers import tell_standing
-from abm.simulation.order_flow import receive_order
+from abm.simulation.order_flow import Way, receive_order
 from abm.simulation.settlement import settle_bids, settle_resales
 from abm.simulation.shocks import accept_forged
 
@@ -18,14 +22,20 @@ if TYPE_CHECKING:
 def deliver_messages(world: World) -> None:
     """Hand over what is due, give up what is too late, and let vaults report."""
     for transit in world.transport.deliver_due(world.now):
-        if transit.applied and transit.message.forged:
+        if not transit.applied:
+            continue
+        if transit.message.forged:
             accept_forged(world, transit)
-        elif transit.applied and transit.message.kind == "order":
-            receive_order(world, transit)
-        elif transit.applied:
+        elif isinstance(transit.message.payload, Way):
+            receive_order(world, transit.message.payload, transit.end_second or world.now)
+        elif isinstance(transit.message.payload, Remittance):
+            receive(world, transit.message, transit.message.payload)
+        else:
             world.architecture.deliver(transit.message, world.now)
     for transit in world.transport.expire_and_repeat(world.now):
-        if transit.message.kind not in ONCE_KINDS:
+        if isinstance(transit.message.payload, Remittance):
+            resend(world.transport, transit.message, world.now)
+        elif transit.message.kind not in ONCE_KINDS:
             world.architecture.expire(transit.message, world.now)
     world.architecture.advance(world.now)
     take_events(world)
@@ -42,8 +52,10 @@ def liquidate(world: World) -> None:
     settle_bids(world)
     settle_resales(world)
     world.desk.finish_auctions(world.now)
-    if not world.liquidation_stands_still():
-        world.desk.call_breaches(world.beliefs, world.now)
+    stands = [world.liquidation_stands_still(clearing.chain) for clearing in world.clearings]
+    if not all(stands):
+        works = ~np.array(stands)[world.clearing_of] if any(stands) else None
+        world.desk.call_breaches(world.beliefs, world.now, works)
         tell_standing(world)
-        world.desk.advance(world.beliefs, world.now)
+        world.desk.advance(world.beliefs, world.now, works)
     take_events(world)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import mesa
 
+from abm.simulation.arbitrage import CrossVenueDesk
 from abm.simulation.build import build_world
 from abm.simulation.desks import AuctionDesk, OrderDesk, QuoteDesk, RelayDesk
 from abm.simulation.feeds import FeedDesk
@@ -35,9 +36,9 @@ class OptionsMarket(mesa.Model):
     ----------
     world : World
         All state; agents see it through desks.
-    traders, oracles, relayers, searchers, standing_agents : list
-        Traders by account, oracles by chain, relayers, searchers, and the others that may act at
-        any step.
+    traders, oracles, relayers, arbitrageurs, searchers, standing_agents : list
+        Traders by account, oracles by chain, relayers, arbitrageurs, searchers, and the others
+        that may act at any step.
     """
 
     def __init__(self, scenario: Scenario, agents: Mapping[str, MakeAgent] | None = None) -> None:
@@ -62,7 +63,7 @@ class OptionsMarket(mesa.Model):
         ]
         makers = [
             make["market_maker"](self, slot, scenario.market_makers, self.quotes)
-            for slot in range(scenario.market_makers.count)
+            for slot in range(len(world.seats))
         ]
         self.relayers = [
             make["relayer"](self, slot, scenario.relayers, self.relay)
@@ -76,6 +77,11 @@ class OptionsMarket(mesa.Model):
         self.searchers = [
             make["searcher"](self, slot, scenario.searchers, self.search_desk)
             for slot in world.traders.searchers
+        ]
+        self.arbitrage = CrossVenueDesk(world)
+        self.arbitrageurs = [
+            make["arbitrageur"](self, slot, scenario.arbitrageurs, self.arbitrage)
+            for slot in range(self.arbitrage.firms)
         ]
         self.standing_agents: list[mesa.Agent] = [*makers, *liquidators]
 

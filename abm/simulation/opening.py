@@ -43,8 +43,13 @@ def endow(world: World) -> None:
         reserve = int(float(world.traders.reserve_usd[trader]) * per_usd)
         world.architecture.endow(trader, token, deposit)
         ledger.endow(holders.wallet + trader, token, reserve)
-    for account in world.makers:
-        amount = round(scenario.market_makers.capital_usd * MICRO)
+    capital_usd = dict.fromkeys(world.makers, scenario.market_makers.capital_usd)
+    if scenario.arbitrageurs is not None:
+        capital_usd |= dict.fromkeys(world.arbitrageurs, scenario.arbitrageurs.capital_usd)
+    # Who clears at one place for several venues brings there what it would to all of them.
+    venues = len(world.exchanges) if len(world.clearings) == 1 else 1
+    for account, deposit_usd in capital_usd.items():
+        amount = round(deposit_usd * venues * MICRO)
         ledger.endow(holders.wallet + account, cash, amount)
         world.cash.pay_in(account, holders.wallet + account, amount)
     for liquidator, capital in enumerate(world.liquidators.capital_usd.tolist()):
@@ -68,7 +73,7 @@ def open_positions(world: World) -> None:
     revalue(world)
     rng = world.streams.get("opening")
     draws = rng.random((len(world.traders), DRAWS_PER_ARRIVAL + 1))
-    unit = unit_initial(world.margin, len(world.instruments))
+    unit = unit_initial(world.books[0].margin, len(world.instruments))
     mean = world.scenario.venue.opening_utilisation
     for trader in range(len(world.traders) - len(world.traders.searchers)):
         rule = trader_rule(world.scenario, world.traders, trader)
@@ -95,8 +100,9 @@ def open_positions(world: World) -> None:
                 lots = int(budget / float(unit[order.instrument]))
             if lots < 1:
                 continue
-            maker = world.makers[trader % len(world.makers)]
+            makers = world.clearings[int(world.clearing_of[trader])].makers
+            maker = makers[trader % len(makers)]
             buyer, seller = (trader, maker) if order.side is Side.BUY else (maker, trader)
-            world.exchange.settle(
+            world.exchange_of(trader).settle(
                 Trade(order.instrument, buyer, seller, lots, ticks, order.side, TradeKind.OPENING)
             )

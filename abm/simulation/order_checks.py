@@ -10,11 +10,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from abm.simulation.world import World
-    from abm.venue import Order
+    from abm.venue import Exchange, Order
 
 
 def is_taken(
-    world: World, order: Order, row: NDArray[np.int64], gained_usd: float = 0.0
+    world: World,
+    order: Order,
+    exchange: Exchange,
+    row: NDArray[np.int64],
+    gained_usd: float = 0.0,
 ) -> tuple[bool, float]:
     """Return whether an order may trade, and what its account gains if all of it does.
 
@@ -24,6 +28,8 @@ def is_taken(
     ----------
     world : World
     order : Order
+    exchange : Exchange
+        Where it is to trade.
     row : ndarray of int64, shape (instruments,)
         Contracts that the account has before it; changed to those that it would have after it
         where the order is taken.
@@ -31,16 +37,17 @@ def is_taken(
         Dollars that the account gains from what was taken before and has not traded yet.
     """
     account, instrument = order.account, order.instrument
-    if not world.marks.alive[instrument] or world.desk.is_open(account):
+    book = world.book_of(account)
+    if not book.marks.alive[instrument] or world.desk.is_open(account):
         return False, 0.0
     lots, ticks = order.lots, order.limit_ticks
     if order.is_market:
-        lots, ticks = world.exchange.prospect(order)
+        lots, ticks = exchange.prospect(order)
     signed = order.side * lots
     row[instrument] += signed
-    required = world.margin.initial(row)
-    premium = ticks * world.exchange.tick_usd
-    gain = signed * (float(world.marks.value[instrument]) - premium)
+    required = book.margin.initial(row)
+    premium = ticks * exchange.tick_usd
+    gain = signed * (float(book.marks.value[instrument]) - premium)
     equity = float(world.beliefs.equity[account]) + gained_usd + gain
     if equity < required:
         row[instrument] -= signed
@@ -50,9 +57,10 @@ def is_taken(
 
 @dataclass
 class BatchCheck:
-    """Checks the orders of one batch, each against what those before it would leave."""
+    """Checks the orders of a venue's batch, each against what those before it would leave."""
 
     world: World
+    exchange: Exchange
     rows: dict[int, NDArray[np.int64]] = field(default_factory=dict)
     gained_usd: dict[int, float] = field(default_factory=dict)
 
@@ -62,6 +70,6 @@ class BatchCheck:
         if account not in self.rows:
             self.rows[account] = self.world.positions.row(account).copy()
         before = self.gained_usd.get(account, 0.0)
-        taken, gain = is_taken(self.world, order, self.rows[account], before)
+        taken, gain = is_taken(self.world, order, self.exchange, self.rows[account], before)
         self.gained_usd[account] = before + gain
         return taken

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 from abm.network import channel_between
 from abm.recording.events import ROOT
 from abm.scenario.ordering import Ordering
+from abm.scenario.venues import venue_chains
+from abm.simulation.world import Routed
 from abm.venue import Order
 from abm.venue.sequencer import Sequencer
 
 if TYPE_CHECKING:
-    from abm.network import Transit
-    from abm.simulation.world import Ladder, Refill, World
+    from abm.simulation.world import Intent, World
 
 STANDARD_NORMAL = NormalDist()
 IMMEDIATELY = Ordering(rule="first_come")
@@ -31,6 +32,7 @@ class Way:
     """
 
     order: Order
+    venue: int
     purpose: str
     chain: str
     asked_second: int
@@ -52,7 +54,7 @@ class Asked:
 
     Attributes
     ----------
-    intent : Order, Ladder or Refill
+    intent : Intent
     way : Way or None
         Of an order.
     only_reduces : bool
@@ -61,7 +63,7 @@ class Asked:
         Whether all that rests of its account goes first.
     """
 
-    intent: Order | Ladder | Refill
+    intent: Intent
     way: Way | None = None
     only_reduces: bool = False
     replaces: bool = False
@@ -69,7 +71,7 @@ class Asked:
 
 @dataclass(slots=True)
 class OrderFlow:
-    """Everything under way to the venue, and what became of what was.
+    """Everything under way to venues, and what became of what was.
 
     Attributes
     ----------
@@ -119,7 +121,7 @@ def open_order_flow(world: World) -> None:
     )
     if rule is None and not from_home:
         return
-    block_seconds = scenario.chains[scenario.venue.chain].block_seconds
+    block_seconds = [scenario.chains[chain].block_seconds for chain in venue_chains(scenario)]
     sequencer: Sequencer[Asked] = Sequencer(rule or IMMEDIATELY, block_seconds)
     world.order_flow = OrderFlow(sequencer, from_home, rule is not None)
     step = scenario.clock.step_seconds
@@ -135,65 +137,94 @@ def flow_of(world: World) -> OrderFlow:
     return world.order_flow
 
 
-def is_from_home(world: World, flow: OrderFlow, account: int) -> bool:
-    """Return whether an account sends its orders from another chain than the venue's."""
-    traders = world.traders
-    return (
-        account < len(traders)
-        and traders.kinds[account] in flow.from_home
-        and traders.chains[account] != world.scenario.venue.chain
-    )
+def venue_of(world: World, intent: Intent) -> int:
+    """Return the number of the venue that an intent is for."""
+    match intent:
+        case Order():
+            return int(world.venue_of[intent.account])
+        case Routed():
+            return intent.venue
+        case _:
+            return world.seats[intent.maker].venue
 
 
-def _way(world: World, flow: OrderFlow, order: Order, purpose: str, chain: str) -> Way:
-    way = Way(order, purpose, chain, world.now, float(world.marks.value[order.instrument]))
+def order_of(intent: Intent) -> Order | None:
+    """Return the order that an intent is, if it is one."""
+    if isinstance(intent, Routed):
+        return intent.order
+    return intent if isinstance(intent, Order) else None
+
+
+def is_from_home(world: World, flow: OrderFlow, intent: Intent) -> bool:
+    """Return whether an intent is an order that has to come from another chain than its venue's."""
+    if not isinstance(intent, Order) or intent.account >= len(world.traders):
+        return False
+    home = world.traders.chains[intent.account]
+    elsewhere = home != world.all_venue_chains[venue_of(world, intent)]
+    return elsewhere and world.traders.kinds[intent.account] in flow.from_home
+
+
+def note_way(
+    world: World, flow: OrderFlow, intent: Intent, *, chain: str = "", purpose: str = "trade"
+) -> Way | None:
+    """Note that an order is asked, on its venue's chain if no other is given."""
+    order, venue = order_of(intent), venue_of(world, intent)
+    if order is None:
+        return None
+    mark_usd = float(world.book_of(order.account).marks.value[order.instrument])
+    if isinstance(intent, Routed):
+        purpose = "arbitrage"
+    way = Way(order, venue, purpose, chain or world.all_venue_chains[venue], world.now, mark_usd)
     flow.ways.append(way)
     return way
 
 
 def send_from_home(world: World, flow: OrderFlow, order: Order) -> None:
     """Send an order from its account's home chain."""
-    home, venue = world.traders.chains[order.account], world.scenario.venue.chain
-    way = _way(world, flow, order, "trade", home)
+    home = world.traders.chains[order.account]
+    venue = world.all_venue_chains[venue_of(world, order)]
     world.transport.send(
         channel_between(world.graph, home, venue),
         "order",
-        way,
+        note_way(world, flow, order, chain=home),
         subject=f"account {order.account}",
         cause=ROOT,
         now=world.now,
     )
 
 
-def receive_order(world: World, transit: Transit) -> None:
+def receive_order(world: World, way: Way, second: int) -> None:
     """Queue an order that a message brought, at the second of its delivery."""
-    way = transit.message.payload
-    if not isinstance(way, Way) or transit.end_second is None:
-        raise TypeError(f"message {transit.message.id} brings no order")
     flow = flow_of(world)
     _, fee_usd = _draw(world, flow, f"account {way.order.account}", way.asked_second)
-    arrived = float(transit.end_second)
-    _queue(flow, Asked(way.order, way), way.order.account, way.asked_second, arrived, fee_usd)
+    asked = Asked(way.order, way)
+    _queue(flow, asked, way.order.account, way.asked_second, float(second), fee_usd)
 
 
-def refuse(world: World, flow: OrderFlow, order: Order) -> None:
-    """Note an order that is asked while the venue takes none."""
-    _way(world, flow, order, "trade", world.scenario.venue.chain).outcome = "refused"
+def refuse(world: World, flow: OrderFlow, intent: Intent) -> None:
+    """Note an order that is asked while its venue takes none."""
+    way = note_way(world, flow, intent)
+    if way is not None:
+        way.outcome = "refused"
 
 
-def ask(world: World, flow: OrderFlow, intent: Order | Ladder | Refill) -> None:
+def ask(world: World, flow: OrderFlow, intent: Intent) -> None:
     """Queue what is asked on the venue's own chain."""
-    if isinstance(intent, Order):
-        delay, fee_usd = _draw(world, flow, f"account {intent.account}", world.now)
-        way = _way(world, flow, intent, "trade", world.scenario.venue.chain)
-        _queue(flow, Asked(intent, way), intent.account, world.now, world.now + delay, fee_usd)
-    else:
-        delay, _ = _draw(world, flow, f"maker {intent.maker}", world.now, quote=True)
+    order, venue = order_of(intent), venue_of(world, intent)
+    if order is not None:
+        delay, fee_usd = _draw(world, flow, f"account {order.account}", world.now)
+        asked = Asked(intent, note_way(world, flow, intent))
+        _queue(flow, asked, order.account, world.now, world.now + delay, fee_usd)
+    elif not isinstance(intent, Order | Routed):
+        seat = world.seats[intent.maker]
+        delay, _ = _draw(world, flow, f"maker {seat.firm} at {venue}", world.now, quote=True)
         flow.sequencer.add(
             Asked(intent),
-            account=world.makers[intent.maker],
+            # Ladders of one firm at two venues have nothing to do with each other.
+            account=-1 - intent.maker,
             asked_second=world.now,
             arrival_second=world.now + delay,
+            place=venue,
             is_quote=True,
         )
 
@@ -214,7 +245,7 @@ def ask_as_searcher(
     ``behind`` is the number of something that waits, behind which it should come at the earliest.
     """
     flow = flow_of(world)
-    way = _way(world, flow, order, purpose, world.scenario.venue.chain)
+    way = note_way(world, flow, order, purpose=purpose)
     arrival = world.now + delay_seconds
     for pending in flow.sequencer.waiting():
         if pending.number == behind:
@@ -231,6 +262,7 @@ def _queue(
         account=account,
         asked_second=second,
         arrival_second=arrival,
+        place=0 if asked.way is None else asked.way.venue,
         fee_usd=fee_usd,
     )
     if asked.way is not None:

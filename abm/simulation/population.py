@@ -70,8 +70,8 @@ def draw_traders(scenario: Scenario, streams: Streams) -> TraderPopulation:
     for kind, rule in scenario.traders.items():
         rng = streams.get("traders", kind)
         kinds += [kind] * rule.count
-        chains += _pick(rule.home_chains, rule.count, rng)
-        tokens += _pick(rule.collateral_tokens, rule.count, rng)
+        chains += pick(rule.home_chains, rule.count, rng)
+        tokens += pick(rule.collateral_tokens, rule.count, rng)
         wealth = _lognormal(rule.wealth_median_usd, rule.wealth_ln_sigma, rule.count, rng)
         reaction = _lognormal(rule.reaction_median_seconds, rule.reaction_ln_sigma, rule.count, rng)
         columns["wealth"].append(wealth)
@@ -103,7 +103,8 @@ def draw_traders(scenario: Scenario, streams: Streams) -> TraderPopulation:
     )
 
 
-def _pick(shares: dict[str, float], count: int, rng: np.random.Generator) -> list[str]:
+def pick(shares: dict[str, float], count: int, rng: np.random.Generator) -> list[str]:
+    """Draw so many names by their relative weights."""
     names = list(shares)
     weights = np.array(list(shares.values()))
     cumulative = np.cumsum(weights / weights.sum())
@@ -224,7 +225,7 @@ def draw_liquidators(scenario: Scenario, streams: Streams) -> LiquidatorPopulati
     """Draw every liquidator."""
     rule = scenario.liquidators
     rng = streams.get("liquidators")
-    chains = _pick(rule.home_chains, rule.count, rng)
+    chains = pick(rule.home_chains, rule.count, rng)
     capital = _lognormal(rule.capital_median_usd, rule.capital_ln_sigma, rule.count, rng)
     return LiquidatorPopulation(tuple(chains), capital, rng.permutation(rule.count) / rule.count)
 

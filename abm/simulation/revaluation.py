@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from abm.margin import (
     Marks,
     counted_value,
@@ -18,7 +20,6 @@ from abm.units import MICRO
 from abm.venue import Beliefs
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from abm.simulation.world import World
@@ -28,12 +29,13 @@ REMARK_SECONDS = 600
 """Marks are renewed after this time even if no round was published."""
 
 
-def believed_marks(world: World) -> Marks:
-    """Return the venue's marks: of the price and volatility last published on its chain.
+def believed_marks(world: World, clearing: int = 0) -> Marks:
+    """Return a clearing house's marks: of the price and volatility last published on its chain.
 
     Series that are not listed yet are valued, but not alive.
     """
-    published = world.board[world.scenario.venue.chain]
+    listed = world.books[clearing].listed
+    published = world.board[world.clearings[clearing].chain]
     marks = mark_instruments(
         world.instruments,
         published.price_usd,
@@ -41,19 +43,20 @@ def believed_marks(world: World) -> Marks:
         world.now,
         world.scenario.market.volatility,
     )
-    return marks if world.listed.all() else replace(marks, alive=marks.alive & world.listed)
+    return marks if listed.all() else replace(marks, alive=marks.alive & listed)
 
 
-def list_series(world: World) -> None:
+def list_series(world: World, clearing: int) -> None:
     """List the strikes that the published price has come near to."""
-    if world.listed.all():
+    book = world.books[clearing]
+    if book.listed.all():
         return
-    price_usd = world.board[world.scenario.venue.chain].price_usd
+    price_usd = world.board[world.clearings[clearing].chain].price_usd
     nearest = world.scenario.market.nearest_strikes
-    listed = list_near(world.instruments, world.listed, price_usd, nearest)
-    if world.now and (listed != world.listed).any():
+    listed = list_near(world.instruments, book.listed, price_usd, nearest)
+    if world.now and (listed != book.listed).any():
         world.log.add(world.now, "listing", value_usd=price_usd)
-    world.listed = listed
+    book.listed = listed
 
 
 def mark(world: World) -> None:
@@ -62,30 +65,37 @@ def mark(world: World) -> None:
     Marks follow the published rounds; between rounds they are renewed for the time that passes,
     every ten minutes, and when a series expires.
     """
-    published = world.board[world.scenario.venue.chain]
-    expired = bool((world.instruments.expiry_second[world.marks.alive] <= world.now).any())
-    due = world.now - world.marked_second >= REMARK_SECONDS
-    if published is world.marked_round and not due and not expired:
-        return
-    list_series(world)
-    world.marks = believed_marks(world)
-    world.margin = world.margin_method.prepare(world.instruments, world.marks, world.now)
-    world.marked_round = published
-    world.marked_second = world.now
+    for clearing, book in enumerate(world.books):
+        published = world.board[world.clearings[clearing].chain]
+        expired = bool((world.instruments.expiry_second[book.marks.alive] <= world.now).any())
+        due = world.now - book.second >= REMARK_SECONDS
+        if published is book.round and not due and not expired:
+            continue
+        list_series(world, clearing)
+        book.marks = believed_marks(world, clearing)
+        book.margin = world.margin_method.prepare(world.instruments, book.marks, world.now)
+        book.round = published
+        book.second = world.now
 
 
 def revalue(world: World) -> None:
     """Recompute requirements and believed equity of all accounts at the step's marks."""
     touched = world.positions.take_touched()
-    if world.revalued_marks is world.marks:
-        world.requirements = renewed(world.requirements, world.margin, world.positions, touched)
-    else:
-        world.requirements = world.margin.requirements(world.positions.sparse())
-        world.revalued_marks = world.marks
+    for clearing, book in enumerate(world.books):
+        if book.revalued is book.marks:
+            changed = touched[world.clearing_of[touched] == clearing]
+        elif len(world.books) == 1:
+            world.requirements = book.margin.requirements(world.positions.sparse())
+            changed = touched[:0]
+        else:
+            changed = np.flatnonzero(world.clearing_of == clearing)
+        book.revalued = book.marks
+        if len(changed):
+            world.requirements = renewed(world.requirements, book.margin, world.positions, changed)
     own = world.cash.balances / MICRO + world.requirements.position_value
     counted, claim_usd = _claims(world)
     world.beliefs = Beliefs(
-        marks=world.marks,
+        marks=tuple(book.marks for book in world.books),
         equity=own + counted,
         equity_before_haircuts=own + claim_usd,
         maintenance=world.requirements.maintenance,
@@ -98,31 +108,41 @@ def _claims(world: World) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return what claims count for as margin, and before haircuts, in dollars.
 
     Kept while neither claims nor marks nor pegs change, all is backed, and no claim grows too old.
+    Each account's are priced as its clearing house sees it.
     """
     claims, rule = world.architecture.claims, world.scenario.collateral
     grows_old = rule.stale_haircut > 0 or rule.refused_after_seconds is not None
     unbacked = world.architecture.bridge.unbacked
     key = (
         claims.version,
-        world.marks.price_usd,
+        tuple(book.marks.price_usd for book in world.books),
         world.now if grows_old or unbacked.any() else 0,
         world.place.tokens.seen_peg.tobytes(),
     )
     if world.valued_claims is None or world.valued_claims[0] != key:
-        price_usd = world.marks.price_usd
-        counted = counted_value(
-            claims.units,
-            world.now - claims.as_of_second,
-            world.place.tokens.rules,
-            price_usd,
-            rule,
-            world.place.counted_share(),
-        )
-        if rule.proof_haircuts:
-            counted *= claims.proven_share(rule.proof_haircuts)
-        claim_usd = total_value(claims.units, world.place.counted_unit_usd(price_usd))
+        priced = [_claims_at(world, book.marks.price_usd) for book in world.books]
+        counted, claim_usd = priced[0]
+        for clearing, (counted_there, claim_there) in enumerate(priced[1:], start=1):
+            there = world.clearing_of == clearing
+            counted[there], claim_usd[there] = counted_there[there], claim_there[there]
         world.valued_claims = key, counted, claim_usd
     return world.valued_claims[1:]
+
+
+def _claims_at(world: World, price_usd: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return what claims count for, and before haircuts, at one price of the underlying."""
+    claims, rule = world.architecture.claims, world.scenario.collateral
+    counted = counted_value(
+        claims.units,
+        world.now - claims.as_of_second,
+        world.place.tokens.rules,
+        price_usd,
+        rule,
+        world.place.counted_share(),
+    )
+    if rule.proof_haircuts:
+        counted *= claims.proven_share(rule.proof_haircuts)
+    return counted, total_value(claims.units, world.place.counted_unit_usd(price_usd))
 
 
 def owned_value(world: World) -> NDArray[np.float64]:

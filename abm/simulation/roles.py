@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import mesa
 
-from abm.agents import Liquidator, MarketMaker, Oracle, Relayer, Searcher, Trader
+from abm.agents import Arbitrageur, Liquidator, MarketMaker, Oracle, Relayer, Searcher, Trader
 from abm.errors import Problem, ScenarioError
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ ROLES: dict[str, MakeAgent] = {
     "oracle": Oracle,
     "liquidator": Liquidator,
     "searcher": Searcher,
+    "arbitrageur": Arbitrageur,
 }
 """The agents of this package by the names of their roles."""
 

@@ -28,7 +28,7 @@ def search(model: OptionsMarket) -> None:
     They see what was asked in earlier steps, and quotes as they stand before this step's orders.
     """
     world = model.world
-    if not model.searchers or world.trading_stands_still():
+    if not model.searchers or world.trading_stands_still(world.scenario.venue.chain):
         return
     places = world.streams.uniforms("searcher-order", str(world.step), count=len(model.searchers))
     model.search_desk.look()
@@ -38,7 +38,7 @@ def search(model: OptionsMarket) -> None:
 
 
 class SearcherDesk:
-    """Serves searchers."""
+    """Serves searchers, who trade at the first venue."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -53,14 +53,14 @@ class SearcherDesk:
         world = self._world
         self._new_marks = world.marks is not self._unit_marks
         if self._new_marks:
-            self._unit_margin = unit_initial(world.margin, len(world.instruments))
+            self._unit_margin = unit_initial(world.books[0].margin, len(world.instruments))
             self._unit_marks = world.marks
         self._readable = []
         if world.order_flow is not None:
             self._readable = [
                 (pending, pending.content.intent)
                 for pending in world.order_flow.sequencer.readable(world.now)
-                if isinstance(pending.content.intent, Order)
+                if pending.place == 0 and isinstance(pending.content.intent, Order)
             ]
         self._best = {side: world.exchange.best(side) for side in (Side.BUY, Side.SELL)}
 

@@ -6,46 +6,55 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from abm.simulation.order_checks import BatchCheck
-from abm.simulation.order_flow import ask, flow_of, is_from_home, refuse, send_from_home
+from abm.simulation.order_flow import (
+    ask,
+    flow_of,
+    is_from_home,
+    order_of,
+    refuse,
+    send_from_home,
+    venue_of,
+)
 from abm.simulation.world import Ladder, Refill
 from abm.units import MICRO
 from abm.venue import Lifetime, Order, SelfTrade
 from abm.venue.batch_market import hold_auctions, refill_ladder, replace_ladder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from abm.simulation.order_flow import Asked, OrderFlow
-    from abm.simulation.world import World
+    from abm.simulation.world import Intent, World
+    from abm.venue import Exchange
     from abm.venue.sequencer import Pending
 
-    Settle = Callable[[World, Order | Ladder | Refill], None]
+    Settle = Callable[[World, Intent], None]
 
 
-def settle_order_flow(world: World, settle: Settle) -> None:
+def settle_order_flow(world: World, works: Sequence[bool], settle: Settle) -> None:
     """Send what is asked at home, queue the rest, and settle what its rule lets be settled now.
 
-    While the venue takes no orders, what is asked of it is refused, and what is under way waits.
+    While a venue takes no orders, what is asked of it is refused, and what is under way waits.
 
     Parameters
     ----------
     world : World
+    works : sequence of bool
+        Whether each venue takes orders.
     settle : callable
-        Settles one order or ladder against the book.
+        Settles one thing against the books.
     """
     flow = flow_of(world)
-    standing_still = world.trading_stands_still()
     for intent in world.intents.trading:
-        if isinstance(intent, Order) and is_from_home(world, flow, intent.account):
+        if isinstance(intent, Order) and is_from_home(world, flow, intent):
             send_from_home(world, flow, intent)
-        elif not standing_still:
+        elif works[venue_of(world, intent)]:
             ask(world, flow, intent)
-        elif isinstance(intent, Order):
+        else:
             refuse(world, flow, intent)
     world.intents.trading.clear()
-    if standing_still:
-        return
-    for moment in flow.sequencer.take(world.now):
+    closed = [venue for venue, open_ in enumerate(works) if not open_]
+    for moment in flow.sequencer.take(world.now, closed):
         if flow.sequencer.rule.rule == "batch_auction":
             _settle_batch(world, flow, moment)
         else:
@@ -55,29 +64,32 @@ def settle_order_flow(world: World, settle: Settle) -> None:
 def _withdraw_old(world: World, moment: Iterable[Pending[Asked]]) -> None:
     """Take away what a moment replaces, ladders and a searcher's offers: cancels go first."""
     for pending in moment:
+        exchange = world.exchanges[pending.place]
         if isinstance(pending.content.intent, Ladder):
-            world.exchange.quotes.withdraw(pending.content.intent.maker)
+            seat = world.seats[pending.content.intent.maker]
+            exchange.quotes.withdraw(seat.firm)
         elif pending.content.replaces:
-            world.exchange.cancel(pending.account)
+            exchange.cancel(pending.account)
 
 
 def _settle_in_turn(world: World, moment: list[Pending[Asked]], settle: Settle) -> None:
-    """Settle a moment against the book, one after the other."""
+    """Settle a moment against the books, one after the other."""
     _withdraw_old(world, moment)
     for pending in moment:
-        order = _order_now(world, pending.content)
-        if order is None:
+        exchange = world.exchanges[pending.place]
+        intent = _intent_now(world, pending.content)
+        if intent is None:
             continue
-        before, sequence = len(world.exchange.trades), world.exchange.sequence
-        settle(world, order)
-        refused = world.exchange.sequence == sequence
-        trades = world.exchange.trades[before:]
+        before, sequence = len(exchange.trades), exchange.sequence
+        settle(world, intent)
+        refused = exchange.sequence == sequence
+        trades = exchange.trades[before:]
         lots = sum(trade.lots for trade in trades)
         ticks = sum(trade.lots * trade.price_ticks for trade in trades)
         _note(world, pending, refused=refused, lots=lots, lot_ticks=ticks)
 
 
-def _order_now(world: World, asked: Asked) -> Order | Ladder | Refill | None:
+def _intent_now(world: World, asked: Asked) -> Intent | None:
     """Return what is to be settled of something asked, now that its turn has come."""
     if not isinstance(asked.intent, Order):
         return asked.intent
@@ -94,36 +106,49 @@ def _order_now(world: World, asked: Asked) -> Order | Ladder | Refill | None:
 
 
 def _settle_batch(world: World, flow: OrderFlow, moment: list[Pending[Asked]]) -> None:
-    """Settle a batch: ladders are replaced, then all that crosses trades at one premium."""
-    exchange, began = world.exchange, world.exchange.sequence
+    """Settle a batch of a venue: ladders are replaced, then all that crosses trades at one premium.
+
+    Every order is checked as if those before it had traded in full.
+    """
+    venue = moment[0].place
+    exchange = world.exchanges[venue]
+    began = exchange.sequence
     _withdraw_old(world, moment)
-    check = BatchCheck(world)
+    check = BatchCheck(world, exchange)
     taken: list[tuple[Pending[Asked], Order]] = []
     for pending in moment:
-        intent = _order_now(world, pending.content)
-        match intent:
-            case Ladder(maker, quote):
-                if quote is not None and not world.desk.is_open(world.makers[maker]):
-                    replace_ladder(exchange, maker, quote)
-            case Refill(maker):
-                if not world.desk.is_open(world.makers[maker]):
-                    refill_ladder(exchange, maker)
-            case Order():
-                if check.takes(intent):
-                    taken.append((pending, intent))
-                else:
-                    _note(world, pending, refused=True, lots=0, lot_ticks=0)
+        intent = _intent_now(world, pending.content)
+        if isinstance(intent, Ladder | Refill):
+            _post_for_batch(world, exchange, intent)
+            continue
+        order = None if intent is None else order_of(intent)
+        if order is not None and check.takes(order):
+            taken.append((pending, order))
+        elif order is not None:
+            _note(world, pending, refused=True, lots=0, lot_ticks=0)
+    clearing = world.clearings[venue if len(world.clearings) > 1 else 0]
     found = hold_auctions(
         exchange,
         [order for _, order in taken],
-        world.marks.price_usd,
-        makers=world.makers,
+        world.books[venue if len(world.books) > 1 else 0].marks.price_usd,
+        makers=clearing.makers,
         began=began,
         margin=flow.sequencer.rule.batch_margin,
         self_trade=SelfTrade(world.scenario.venue.self_trade),
     )
     for (pending, _), (lots, ticks) in zip(taken, found, strict=True):
         _note(world, pending, refused=False, lots=lots, lot_ticks=lots * ticks)
+
+
+def _post_for_batch(world: World, exchange: Exchange, intent: Ladder | Refill) -> None:
+    """Replace a ladder for the next auction, or fill it up, unless its account is liquidated."""
+    seat = world.seats[intent.maker]
+    if world.desk.is_open(seat.account):
+        return
+    if isinstance(intent, Refill):
+        refill_ladder(exchange, seat.firm)
+    elif intent.quote is not None:
+        replace_ladder(exchange, seat.firm, intent.quote)
 
 
 def _note(
@@ -133,17 +158,19 @@ def _note(
     way = pending.content.way
     if way is None:
         return
+    marks = world.book_of(way.order.account).marks
     way.sequenced_second = world.now
-    way.mark_sequenced_usd = float(world.marks.value[way.order.instrument])
+    way.mark_sequenced_usd = float(marks.value[way.order.instrument])
     way.traded_lots = lots
     if lots:
         way.premium_usd = lot_ticks / lots * world.exchange.tick_usd
-        way.taker_fee_usd = world.scenario.venue.taker_fee * world.marks.price_usd * lots
+        way.taker_fee_usd = world.scenario.venue.taker_fee * marks.price_usd * lots
     rests = way.order.lifetime is not Lifetime.IMMEDIATE
     way.outcome = "refused" if refused else "traded" if lots else "rests" if rests else "no_trade"
     if way.outcome in ("traded", "rests") and pending.fee_usd:
         fee = round(pending.fee_usd * MICRO)
-        world.cash.move(pending.account, world.house, fee)
+        house = world.clearings[int(world.clearing_of[way.order.account])].house
+        world.cash.move(way.order.account, house, fee)
         way.fee_usd = fee / MICRO
 
 
@@ -160,6 +187,7 @@ def record_orders(world: World) -> None:
             order.account,
             way.purpose,
             way.chain,
+            world.venue_names[way.venue],
             world.series_names[order.instrument],
             "buy" if order.side > 0 else "sell",
             order.lots,

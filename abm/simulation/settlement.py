@@ -4,73 +4,94 @@ from __future__ import annotations
 
 import heapq
 from math import ceil
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from abm.market import settlement_price
 from abm.simulation.order_checks import is_taken
+from abm.simulation.order_flow import venue_of
 from abm.simulation.sequencing import settle_order_flow
-from abm.simulation.world import Ladder, Refill, Resale, World
+from abm.simulation.world import Intent, Ladder, Refill, Resale, Routed, Seat, World
 from abm.units import MICRO, seconds
 from abm.venue import Order
 
+if TYPE_CHECKING:
+    from abm.venue import Exchange, MassQuote
+
 
 def settle_intents(world: World) -> None:
-    """Apply what agents asked of the exchange, in the order of asking, and clear it.
+    """Apply what agents asked of the exchanges, in the order of asking, and clear it.
 
     Where the scenario has orders on their way, what is asked queues first.
     """
+    works = [not world.trading_stands_still(chain) for chain in world.all_venue_chains]
     if world.order_flow is not None:
-        settle_order_flow(world, _settle)
-        return
-    if world.trading_stands_still():
-        world.intents.trading.clear()
+        settle_order_flow(world, works, _settle)
         return
     # Cancels go first, as real venues order them: otherwise the first maker to see a new price
     # would trade against the others' old ones, of the same minute.
-    for intent in world.intents.trading:
+    asked = [intent for intent in world.intents.trading if works[venue_of(world, intent)]]
+    for intent in asked:
         if isinstance(intent, Ladder):
-            world.exchange.quotes.withdraw(intent.maker)
-    for intent in world.intents.trading:
+            seat = world.seats[intent.maker]
+            world.exchanges[seat.venue].quotes.withdraw(seat.firm)
+    for intent in asked:
         _settle(world, intent)
     world.intents.trading.clear()
 
 
-def _settle(world: World, intent: Order | Ladder | Refill) -> None:
+def _settle(world: World, intent: Intent) -> None:
     match intent:
         case Order():
-            _settle_order(world, intent)
+            _settle_order(world, intent, world.exchange_of(intent.account))
+        case Routed(venue, order):
+            _settle_order(world, order, world.exchanges[venue])
         case Ladder(maker, quote):
-            if quote is not None and not world.desk.is_open(world.makers[maker]):
-                world.exchange.quote(maker, quote, world.marks.price_usd)
+            if quote is not None:
+                _post(world, world.seats[maker], quote)
         case Refill(maker):
-            if not world.desk.is_open(world.makers[maker]):
-                world.exchange.refill(maker, world.marks.price_usd)
+            _post(world, world.seats[maker], None)
 
 
-def _settle_order(world: World, order: Order) -> None:
+def _post(world: World, seat: Seat, quote: MassQuote | None) -> None:
+    """Replace the ladder of a seat, or fill it up, unless its account is being liquidated."""
+    if world.desk.is_open(seat.account):
+        return
+    price_usd = world.book_of(seat.account).marks.price_usd
+    if quote is None:
+        world.exchanges[seat.venue].refill(seat.firm, price_usd)
+    else:
+        world.exchanges[seat.venue].quote(seat.firm, quote, price_usd)
+
+
+def _settle_order(world: World, order: Order, exchange: Exchange) -> None:
     """Match an order if the account keeps its initial margin after the whole of it."""
     # As it is now: a second order of the same step is checked against what the first one left.
-    taken, _ = is_taken(world, order, world.positions.row(order.account).copy())
+    row = world.positions.row(order.account).copy()
+    taken, _ = is_taken(world, order, exchange, row)
     if taken:
-        world.exchange.submit(order, world.marks.price_usd)
+        exchange.submit(order, world.book_of(order.account).marks.price_usd)
 
 
 def expire_series(world: World) -> None:
     """Settle the series that expire at this step, at the average of published prices."""
     now = world.now
-    published = world.board[world.scenario.venue.chain].price_usd
-    world.published_history.append(published)
+    for clearing, book in zip(world.clearings, world.books, strict=True):
+        book.published.append(world.board[clearing.chain].price_usd)
     expiring = np.flatnonzero(world.instruments.expiry_second == now)
     if not len(expiring):
         return
+    # All venues settle at one price, the first one's: their contracts are the same.
     average = settlement_price(
-        world.published_history,
+        world.books[0].published,
         world.scenario.market.settlement_average_seconds,
         world.scenario.clock.step_seconds,
     )
     payoff = np.rint(world.instruments.payoff(average) * MICRO).astype(np.int64)
     world.exchange.expire(expiring, payoff)
+    for exchange in world.exchanges[1:]:
+        exchange.clear(expiring)
     world.log.add(now, "expiry", value_usd=average)
 
 

@@ -13,19 +13,18 @@ from abm.simulation.exposures import record_exposures
 from abm.simulation.feeds import record_feeds
 from abm.simulation.quote_samples import record_quotes
 from abm.simulation.revaluation import owned_value, true_equity
+from abm.simulation.venue_samples import record_venues, spread_volatility
 from abm.units import MICRO, dollars
-from abm.venue import NO_ASK, NO_BID, Side
+from abm.venue import Side
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from abm.simulation.world import World
+    from abm.venue import Exchange
 
 SAMPLE_SECONDS = 600
 """Chains and channels are recorded at the steps that are multiples of this."""
-
-# Below this vega, in dollars for 1.00, a spread in volatility says nothing.
-SMALLEST_VEGA = 1.0
 
 
 def record_step(world: World) -> None:
@@ -36,10 +35,10 @@ def record_step(world: World) -> None:
     margined = slice(0, world.house)
     owed = np.minimum(equity[margined], 0.0)
     shortfall = abs(float(owed[~world.desk.written_off[margined]].sum()))
-    bad_debt = dollars(world.waterfall.paid.total)
+    bad_debt = dollars(sum(waterfall.paid.total for waterfall in world.waterfalls))
     published = world.board[world.scenario.venue.chain]
     backlog = world.transport.backlog()
-    quoted = world.exchange.quotes.lots_by_maker()
+    quoted = np.add.reduce([exchange.quotes.lots_by_maker() for exchange in world.exchanges])
     world.recorder.add(
         "steps",
         now,
@@ -48,7 +47,7 @@ def record_step(world: World) -> None:
         now - published.observed_second,
         float(world.path.level[world.step]),
         float(world.path.realised[world.step]),
-        int(quoted.sum()) + world.exchange.resting_lots,
+        int(quoted.sum()) + sum(exchange.resting_lots for exchange in world.exchanges),
         int(np.count_nonzero(quoted)),
         spread_volatility(world),
         world.positions.contracts_open(),
@@ -57,36 +56,49 @@ def record_step(world: World) -> None:
         bad_debt + shortfall,
         float((world.beliefs.equity_before_haircuts - equity)[margined].sum()),
         *capital(world, owned_usd),
-        dollars(world.waterfall.fund()),
+        dollars(sum(waterfall.fund() for waterfall in world.waterfalls)),
         *_set_aside(world),
         world.desk.open_count,
         sum(backlog.values()),
     )
-    for trade in world.exchange.trades[world.trades_recorded :]:
-        world.recorder.add(
-            "trades",
-            now,
-            world.series_names[trade.instrument],
-            trade.buyer,
-            trade.seller,
-            trade.lots,
-            trade.price_ticks * world.exchange.tick_usd,
-            "buy" if trade.aggressor is Side.BUY else "sell",
-            trade.kind,
-        )
-    world.trades_recorded = len(world.exchange.trades)
+    for venue, exchange in enumerate(world.exchanges):
+        _record_trades(world, venue, exchange)
     if now % SAMPLE_SECONDS == 0:
         _record_chains(world)
         record_feeds(world)
         _record_channels(world, backlog)
         record_balance_sheets(world)
         record_quotes(world)
+        record_venues(world)
     record_exposures(world)
+
+
+def _record_trades(world: World, venue: int, exchange: Exchange) -> None:
+    """Add what traded at a venue since it was recorded last."""
+    for trade in exchange.trades[world.trades_recorded[venue] :]:
+        world.recorder.add(
+            "trades",
+            world.now,
+            world.venue_names[venue],
+            world.series_names[trade.instrument],
+            trade.buyer,
+            trade.seller,
+            trade.lots,
+            trade.price_ticks * exchange.tick_usd,
+            "buy" if trade.aggressor is Side.BUY else "sell",
+            trade.kind,
+        )
+    world.trades_recorded[venue] = len(exchange.trades)
 
 
 def _set_aside(world: World) -> list[float]:
     """Return what funded layers beside the insurance fund have left, in dollars."""
-    left = {layer.name: layer.left() for layer in world.waterfall.layers}
+    left: dict[str, int] = {}
+    for waterfall in world.waterfalls:
+        for layer in waterfall.layers:
+            # What several venues share is there once.
+            there = layer.left() if layer.name != "mutual_fund" or layer.name not in left else 0
+            left[layer.name] = left.get(layer.name, 0) + there
     return [dollars(left.get(name, 0)) for name in FUNDED[1:]]
 
 
@@ -96,7 +108,8 @@ def capital(world: World, owned_usd: NDArray[np.float64]) -> tuple[float, float,
     ``owned_usd`` is from `owned_value`.
     """
     vaults = world.ledger.held_in_block(world.holders.vault, len(world.cash.balances))
-    makers = dollars(sum(int(world.cash.balances[maker]) for maker in world.makers))
+    firms = (*world.makers, *world.arbitrageurs)
+    makers = dollars(sum(int(world.cash.balances[account]) for account in firms))
     owned = float(owned_usd.sum())
     traders = slice(0, len(world.traders))
     return (
@@ -105,17 +118,6 @@ def capital(world: World, owned_usd: NDArray[np.float64]) -> tuple[float, float,
         float(np.maximum(world.beliefs.equity[traders], 0.0).sum()),
         float(world.beliefs.initial[traders].sum()),
     )
-
-
-def spread_volatility(world: World) -> float | None:
-    """Return the median quoted spread over two-sided series, in volatility, if there is one."""
-    bids = world.exchange.quotes.best(Side.BUY)
-    asks = world.exchange.quotes.best(Side.SELL)
-    vega = world.marks.vega
-    both = (bids > NO_BID) & (asks < NO_ASK) & (vega > SMALLEST_VEGA)
-    spreads = np.sort((asks - bids)[both] * world.exchange.tick_usd / vega[both])
-    # The lower median: NumPy's own takes longer than the rest of the row.
-    return float(spreads[(len(spreads) - 1) // 2]) if len(spreads) else None
 
 
 def _record_chains(world: World) -> None:
@@ -177,13 +179,14 @@ def record_accounts(world: World, moment: str) -> None:
     wallet = total_value(world.ledger.block(world.holders.wallet, accounts), prices)
     for account in range(accounts):
         trader = account < len(world.traders)
-        kind = "house" if account == world.house else "market_maker"
+        kind = _kind_of_firm(world, account)
         world.recorder.add(
             "accounts",
             moment,
             account,
             world.traders.kinds[account] if trader else kind,
-            world.traders.chains[account] if trader else world.scenario.venue.chain,
+            world.venue_names[int(world.venue_of[account])],
+            world.traders.chains[account] if trader else world.place.venue_of(account),
             world.traders.tokens[account] if trader else world.scenario.cash_token,
             world.architecture.claims.proof[account],
             int(world.cash.balances[account]) / MICRO,
@@ -193,3 +196,10 @@ def record_accounts(world: World, moment: str) -> None:
             float(world.beliefs.equity[account]),
             float(world.beliefs.maintenance[account]),
         )
+
+
+def _kind_of_firm(world: World, account: int) -> str:
+    """Return what an account is that is no trader's."""
+    if account >= world.house:
+        return "house"
+    return "arbitrageur" if account in world.arbitrageurs else "market_maker"

@@ -73,7 +73,7 @@ def _band_at(world: World, step: int) -> StaticBand:
     claims = sparse.block_array([[None, of_members], [of_venue, None]], format="csr")
     loss = start - equity
     # Its assets outside the network make its equity what is set aside for losses.
-    set_aside = dollars(world.waterfall.set_aside())
+    set_aside = dollars(sum(waterfall.set_aside() for waterfall in world.waterfalls))
     outside = float(own.sum()) + max(set_aside, SMALLEST_EQUITY_USD)
     found = loss_band(
         claims,

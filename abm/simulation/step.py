@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from abm.simulation.decisions import decide, relay
+from abm.simulation.firms import bring_dollars
 from abm.simulation.invariants import check_invariants
 from abm.simulation.layers import watch_outages
 from abm.simulation.liquidations import deliver_messages, liquidate
@@ -46,6 +47,7 @@ def end_step(model: OptionsMarket) -> None:
     decide(model)  # 5
     search(model)
     request_withdrawals(world)
+    bring_dollars(world)
     settle_intents(world)  # 6
     revalue(world)  # 7
     settle_withdrawals(world)

@@ -31,7 +31,7 @@ class WithdrawalPlans:
         Ordinary withdrawals by time.
     share : ndarray, shape (planned,)
         Of what is free then.
-    runs_below : ndarray, shape (traders,)
+    runs_below : ndarray, shape (traders and searchers,)
         A trader takes all it can once the fund is below this share of what it was, or a wrapped
         token's backing below this share of its face; 0 for one who never runs.
     """
@@ -61,7 +61,7 @@ def draw_withdrawals(scenario: Scenario, streams: Streams) -> WithdrawalPlans:
         second[order],
         np.concatenate(traders)[order],
         np.concatenate(shares)[order],
-        np.concatenate(runs),
+        np.concatenate([*runs, np.zeros(scenario.searchers.count if scenario.searchers else 0)]),
     )
 
 
@@ -99,7 +99,7 @@ class Withdrawals:
         self.has_run = np.zeros(len(plans.runs_below), dtype=np.bool_)
         self._plans = plans
         self._planned = 0
-        self._lowest_share = 1.0
+        self._lowest_share: dict[int, float] = {}
 
     def freeze(self, until: int) -> None:
         """Let nothing out before a second."""
@@ -117,12 +117,22 @@ class Withdrawals:
             self.waiting.append(WithdrawalRequest(account, share, ROOT))
         self._planned = until
 
-    def lose_confidence(self, share: float) -> list[int]:
-        """Return the traders whose own threshold the fund or a backing has just fallen below."""
-        if share >= self._lowest_share:
+    def lose_confidence(self, share: float, clearing: int, at: NDArray[np.bool_]) -> list[int]:
+        """Return the traders whose own threshold the fund or a backing has just fallen below.
+
+        Parameters
+        ----------
+        share : float
+            What is left of the fund of a clearing house, or of a backing.
+        clearing : int
+            Number of that clearing house.
+        at : ndarray of bool, shape (traders,)
+            Who is margined there.
+        """
+        if share >= self._lowest_share.get(clearing, 1.0):
             return []
-        self._lowest_share = share
-        running = np.flatnonzero((self._plans.runs_below > share) & ~self.has_run)
+        self._lowest_share[clearing] = share
+        running = np.flatnonzero((self._plans.runs_below > share) & ~self.has_run & at)
         self.has_run[running] = True
         return running.tolist()
 
@@ -132,15 +142,19 @@ def request_withdrawals(world: World) -> None:
     world.withdrawals.ask_as_planned(world.now)
     if not world.scenario.contagion.withdrawal_run:
         return
-    at_start = world.scenario.waterfall.insurance_fund_usd
-    fund = dollars(world.waterfall.fund()) / at_start if at_start else 1.0
     backing = float(world.place.bridge.backing().min(initial=1.0))
-    running = world.withdrawals.lose_confidence(min(fund, backing))
-    if not running:
-        return
-    reason = _reason(world, ("bad_debt",) if fund <= backing else THEFTS)
-    for account in running:
-        world.withdrawals.ask(account, world.log.add(world.now, "run", reason, account=account))
+    clearing_of = world.clearing_of[: len(world.traders)]
+    for number, waterfall in enumerate(world.waterfalls):
+        at_start = waterfall.own_at_start
+        fund = waterfall.own() / at_start if at_start else 1.0
+        share = min(fund, backing)
+        running = world.withdrawals.lose_confidence(share, number, clearing_of == number)
+        if not running:
+            continue
+        reason = _reason(world, ("bad_debt",) if fund <= backing else THEFTS)
+        for account in running:
+            cause = world.log.add(world.now, "run", reason, account=account)
+            world.withdrawals.ask(account, cause)
 
 
 def _reason(world: World, kinds: Sequence[str]) -> int:
@@ -157,23 +171,33 @@ def settle_withdrawals(world: World) -> None:
     shortfall exceeds the security module).
     """
     queue = world.withdrawals
-    if not queue.waiting or _is_blocked(world):
+    if not queue.waiting:
+        return
+    blocked = [_is_blocked(world, number) for number in range(len(world.clearings))]
+    if all(blocked):
         return
     waiting, queue.waiting = queue.waiting, []
     for request in waiting:
-        if not world.desk.is_open(request.account):
+        if blocked[int(world.clearing_of[request.account])]:
+            queue.waiting.append(request)
+        elif not world.desk.is_open(request.account):
             _let_out(world, request)
 
 
-def _is_blocked(world: World) -> bool:
+def _is_blocked(world: World, number: int) -> bool:
+    """Return whether nothing leaves one clearing house."""
     if world.now < world.withdrawals.frozen_until:
         return True
-    venue = world.scenario.venue.chain
-    if world.transport.is_halted(venue, world.now) or world.transport.is_frozen(venue, world.now):
+    clearing = world.clearings[number]
+    chain = clearing.chain
+    if world.transport.is_halted(chain, world.now) or world.transport.is_frozen(chain, world.now):
         return True
+    counts = ~world.desk.written_off[: world.house]
+    if len(world.clearings) > 1:
+        counts &= world.clearing_of[: world.house] == number
     believed = np.minimum(world.beliefs.equity[: world.house], 0.0)
-    owed = -float(believed[~world.desk.written_off[: world.house]].sum())
-    return owed > dollars(world.waterfall.fund())
+    owed = -float(believed[counts].sum())
+    return owed > dollars(clearing.waterfall.fund())
 
 
 def _let_out(world: World, request: WithdrawalRequest) -> None:
@@ -181,8 +205,9 @@ def _let_out(world: World, request: WithdrawalRequest) -> None:
     account, place = request.account, world.place
     free_usd = float(world.beliefs.equity[account] - world.beliefs.initial[account])
     haircuts = np.array([rule.haircut for rule in place.tokens.rules])
-    counted = place.counted_unit_usd(world.marks.price_usd) * (1.0 - haircuts)
-    in_vault = world.ledger.balance(world.holders.venue_vault, world.cash.token)
+    price_usd = world.book_of(account).marks.price_usd
+    counted = place.counted_unit_usd(price_usd) * (1.0 - haircuts)
+    in_vault = world.ledger.balance(world.cash.vault_of(account), world.cash.token)
     lent = world.scenario.venue.lends_cash
     units = world.architecture.claims.units[account].tolist()
     withdrawal = choose_withdrawal(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Union
 
+from abm.scenario.venues import venue_chains, venue_names
 from abm.simulation.layers import LayerBook
 from abm.simulation.shocks.effects import Strains
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from abm.recording.events import EventLog
     from abm.recording.recorder import Recorder
     from abm.scenario.model import Scenario
+    from abm.simulation.firms import Firms
     from abm.simulation.market import MarketPath
     from abm.simulation.order_flow import OrderFlow
     from abm.simulation.population import (
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
         AuctionHouse,
         Beliefs,
         Bid,
+        Clearing,
         Exchange,
         LiquidationDesk,
         MassQuote,
@@ -44,8 +47,27 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Seat:
+    """A market maker's place at one venue.
+
+    Attributes
+    ----------
+    firm : int
+        Which maker it is.
+    venue : int
+        Number of the venue.
+    account : int
+        The firm's account where the venue clears.
+    """
+
+    firm: int
+    venue: int
+    account: int
+
+
+@dataclass(frozen=True, slots=True)
 class Ladder:
-    """A market maker's new ladder, or its withdrawal."""
+    """A market maker's new ladder, or its withdrawal, by the number of its seat."""
 
     maker: int
     quote: MassQuote | None
@@ -53,16 +75,28 @@ class Ladder:
 
 @dataclass(frozen=True, slots=True)
 class Refill:
-    """A market maker's ladder as it stands, in its full size again."""
+    """A market maker's ladder as it stands, in its full size again, by the number of its seat."""
 
     maker: int
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """An order for the books of a venue that is not the account's usual one."""
+
+    venue: int
+    order: Order
+
+
+Intent = Union["Order", Ladder, Refill, Routed]
+"""One thing asked of a venue."""
 
 
 @dataclass
 class Intents:
     """What agents asked for in this step, not yet applied, in the order of asking."""
 
-    trading: list[Order | Ladder | Refill] = field(default_factory=list)
+    trading: list[Intent] = field(default_factory=list)
     bids: list[Bid] = field(default_factory=list)
 
 
@@ -97,10 +131,42 @@ class Quoted:
 
 
 @dataclass
+class MarkBook:
+    """What one clearing house marks by.
+
+    Attributes
+    ----------
+    marks : Marks
+        Of the round last published on its chain.
+    margin : PreparedMargin
+        The method of margin at these marks.
+    listed : ndarray of bool, shape (instruments,)
+        Series that trade.
+    round, second : Round or None, int
+        The round, and when it was taken over.
+    revalued : Marks or None
+        Those of the last pass over all its accounts.
+    published : list of float
+        Prices that stood on its chain at every step so far, in dollars.
+    """
+
+    marks: Marks
+    margin: PreparedMargin
+    listed: NDArray[np.bool_]
+    round: Round | None = None
+    second: int = 0
+    revalued: Marks | None = None
+    published: list[float] = field(default_factory=list)
+
+
+@dataclass
 class World:
     """Everything that a step reads and changes.
 
-    Accounts are numbered: traders, then market makers, then the venue's own account.
+    Accounts are numbered: traders; market makers, then arbitrageurs, clearing house by clearing
+    house; and the own account of each clearing house. ``clearings`` and ``books`` stand in the
+    same order, and ``clearing_of`` says whose an account is; ``exchanges`` are all venues', and
+    ``venue_of`` says where a trader trades.
     """
 
     scenario: Scenario
@@ -121,28 +187,27 @@ class World:
     board: PriceBoard
     place: Surroundings
     architecture: Architecture
-    exchange: Exchange
+    exchanges: tuple[Exchange, ...]
+    clearings: tuple[Clearing, ...]
+    clearing_of: NDArray[np.int64]
+    venue_of: NDArray[np.int64]
     auctions: AuctionHouse
-    waterfall: Waterfall
     desk: LiquidationDesk
     margin_method: MarginMethod
     log: EventLog
     recorder: Recorder
     makers: tuple[int, ...]
+    arbitrageurs: tuple[int, ...]
+    seats: tuple[Seat, ...]
+    firms: Firms
     collateral_chains: NDArray[np.str_]
     series_names: tuple[str, ...]
 
-    marks: Marks
-    margin: PreparedMargin
+    books: tuple[MarkBook, ...]
     requirements: Requirements
     beliefs: Beliefs
 
-    listed: NDArray[np.bool_]
-
     step: int = 0
-    marked_round: Round | None = None
-    marked_second: int = 0
-    revalued_marks: Marks | None = None
     valued_claims: tuple[object, NDArray[np.float64], NDArray[np.float64]] | None = None
     intents: Intents = field(default_factory=Intents)
     top_ups: list[TopUp] = field(default_factory=list)
@@ -154,9 +219,8 @@ class World:
     strains: Strains = field(default_factory=Strains)
     in_force: tuple[tuple[str, float], ...] = ()
     enacted: list[tuple[str, int]] = field(default_factory=list)
-    published_history: list[float] = field(default_factory=list)
     quoted: dict[int, Quoted] = field(default_factory=dict)
-    trades_recorded: int = 0
+    trades_recorded: list[int] = field(default_factory=list)
     band: StaticBand | None = None
     layer_book: LayerBook = field(default_factory=LayerBook)
     order_flow: OrderFlow | None = None
@@ -178,34 +242,70 @@ class World:
         """
         return self.place.tokens.unit_usd(price_usd) * self.place.bridge.backing()
 
+    @property
+    def exchange(self) -> Exchange:
+        """The first venue's books."""
+        return self.exchanges[0]
+
+    @property
+    def waterfall(self) -> Waterfall:
+        """The first venue's waterfall."""
+        return self.clearings[0].waterfall
+
+    @property
+    def marks(self) -> Marks:
+        """The first venue's marks."""
+        return self.books[0].marks
+
+    @property
+    def venue_names(self) -> tuple[str, ...]:
+        """Names of all venues, in the order of ``exchanges``."""
+        return venue_names(self.scenario)
+
+    @property
+    def all_venue_chains(self) -> tuple[str, ...]:
+        """Chains of all venues, in the order of ``exchanges``."""
+        return venue_chains(self.scenario)
+
+    @property
+    def waterfalls(self) -> list[Waterfall]:
+        """The waterfalls of all clearing houses."""
+        return [clearing.waterfall for clearing in self.clearings]
+
+    def book_of(self, account: int) -> MarkBook:
+        """Return what an account is marked by."""
+        return self.books[int(self.clearing_of[account])]
+
+    def exchange_of(self, account: int) -> Exchange:
+        """Return the books in which a trader trades."""
+        return self.exchanges[int(self.venue_of[account])]
+
     def oracle_is_stale(self, chain: str) -> bool:
         """Return whether what stands on a chain is older than the rule of stale rounds allows."""
         limit = self.scenario.oracles.stale_after_seconds
         return limit is not None and self.now - self.board[chain].observed_second > limit
 
-    def trading_stands_still(self) -> bool:
-        """Return whether the venue takes no orders: halted, paused, or without a fresh price."""
+    def trading_stands_still(self, chain: str) -> bool:
+        """Return whether the venue on a chain takes no orders: halted, paused, or without price."""
         stops = self.scenario.oracles.stale_rule != "use"
-        return self.liquidation_stands_still() or (
-            stops and self.oracle_is_stale(self.scenario.venue.chain)
-        )
+        return self.liquidation_stands_still(chain) or (stops and self.oracle_is_stale(chain))
 
-    def liquidation_stands_still(self) -> bool:
-        """Return whether the venue calls no margin."""
-        venue = self.scenario.venue.chain
-        if self.strains.venue_paused or self.transport.is_halted(venue, self.now):
+    def liquidation_stands_still(self, chain: str) -> bool:
+        """Return whether the venue on a chain calls no margin; only the first can be paused."""
+        paused = self.strains.venue_paused and chain == self.scenario.venue.chain
+        if paused or self.transport.is_halted(chain, self.now):
             return True
-        return self.scenario.oracles.stale_rule == "stop_all" and self.oracle_is_stale(venue)
+        return self.scenario.oracles.stale_rule == "stop_all" and self.oracle_is_stale(chain)
 
-    def maker_is_gone(self, maker: int) -> bool:
+    def maker_is_gone(self, firm: int) -> bool:
         """Return whether a market maker makes no quotes for now."""
-        gone = maker < self.strains.makers_gone * len(self.makers)
-        return gone or maker in self.strains.makers_out
+        gone = firm < self.strains.makers_gone * self.scenario.market_makers.count
+        return gone or firm in self.strains.makers_out
 
     def wallet_chain(self, account: int) -> str:
         """Return the chain on which an account's wallet stands."""
         if self.architecture.held_at_venue:
-            return self.scenario.venue.chain
+            return self.place.venue_of(account)
         return self.place.home_chains[account]
 
     def owned_units(self) -> NDArray[np.int64]:
@@ -226,8 +326,8 @@ class World:
 
     @property
     def house(self) -> int:
-        """The venue's own account."""
-        return len(self.cash.balances) - 1
+        """The first venue's own account; those of others follow, and nobody else's."""
+        return len(self.cash.balances) - len(self.clearings)
 
     def next_number(self) -> int:
         """Return a number that orders things due at the same second."""

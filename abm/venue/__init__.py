@@ -1,7 +1,9 @@
-"""One options exchange: books, quotes, settlement, liquidation, auctions, waterfall."""
+"""Options exchanges: books, quotes, settlement, liquidation, auctions, waterfall."""
 
 from abm.venue.auction import Auction, AuctionHouse, Bid
-from abm.venue.desk import Beliefs, LiquidationDesk
+from abm.venue.beliefs import Beliefs
+from abm.venue.clearing import Clearing
+from abm.venue.desk import LiquidationDesk
 from abm.venue.exchange import Exchange
 from abm.venue.liquidation import Liquidation, Outcome, Stage
 from abm.venue.orders import Lifetime, Order, SelfTrade, Side, Trade, TradeKind, market_order
@@ -15,6 +17,7 @@ __all__ = [
     "AuctionHouse",
     "Beliefs",
     "Bid",
+    "Clearing",
     "Exchange",
     "Lifetime",
     "Liquidation",

@@ -6,18 +6,17 @@ collateral architecture.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from abm.collateral import Arrived, CallArrived, Reach, Seized, SeizureOrder
 from abm.units import dollars
-from abm.venue.liquidation import Liquidation, Outcome, Stage, seizure_target
+from abm.venue.liquidation import Liquidation, Outcome, Stage, at_once, seizure_target
 from abm.venue.orders import Order, Side, Trade, TradeKind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -26,47 +25,16 @@ if TYPE_CHECKING:
     from abm.recording.events import EventLog
     from abm.scenario.collateral import Liquidation as LiquidationRule
     from abm.venue.auction import Auction, AuctionHouse
-    from abm.venue.exchange import Exchange
-    from abm.venue.waterfall import Waterfall
-
-
-@dataclass(frozen=True)
-class Beliefs:
-    """What the venue believes after a margin pass.
-
-    Attributes
-    ----------
-    marks : Marks
-        Values at the published price.
-    equity : ndarray, shape (accounts,)
-        Cash, positions and counted collateral, in dollars.
-    equity_before_haircuts : ndarray, shape (accounts,)
-        The same with all claimed collateral counted in full.
-    maintenance, initial : ndarray, shape (accounts,)
-        Requirements in dollars.
-    claim_usd : ndarray, shape (accounts,)
-        Claimed collateral before haircuts, in dollars.
-    """
-
-    marks: Marks
-    equity: NDArray[np.float64]
-    equity_before_haircuts: NDArray[np.float64]
-    maintenance: NDArray[np.float64]
-    initial: NDArray[np.float64]
-    claim_usd: NDArray[np.float64]
+    from abm.venue.beliefs import Beliefs
+    from abm.venue.clearing import Clearing
 
 
 IN_HAND = (Stage.CALLED, Stage.CLOSING)
 """Stages in which the venue has something to do; in the others it waits for other chains."""
 
 
-def at_once(_closing_second: int, _now: int) -> bool:
-    """Let close-outs trade in the step in which they are asked for."""
-    return True
-
-
 class LiquidationDesk:
-    """Runs every liquidation of a venue.
+    """Runs every liquidation of all venues.
 
     Parameters
     ----------
@@ -74,12 +42,14 @@ class LiquidationDesk:
         Grace, buffer, close-out.
     architecture : Reach
         Reaches the collateral.
-    exchange, cash, auctions, waterfall, log
-        The venue's other parts.
-    makers : tuple of int
-        Accounts that may take positions over.
+    clearings : sequence of Clearing
+        Where accounts are margined.
+    cash, auctions, log
+        The venues' other parts.
     margined : int
-        Accounts below this number are margined; the house stands above.
+        Accounts below this number are margined; the houses stand above.
+    clearing_of : ndarray of int64, shape (accounts,), optional
+        Number of the clearing house of each account; the first for all if not given.
 
     Attributes
     ----------
@@ -97,30 +67,31 @@ class LiquidationDesk:
         self,
         rule: LiquidationRule,
         architecture: Reach,
-        exchange: Exchange,
+        clearings: Sequence[Clearing],
         cash: CashBook,
         auctions: AuctionHouse,
-        waterfall: Waterfall,
         log: EventLog,
         *,
-        makers: tuple[int, ...],
         margined: int,
+        clearing_of: NDArray[np.int64] | None = None,
     ) -> None:
         self.liquidations: list[Liquidation] = []
         self.auctions = auctions
         self._rule = rule
         self._architecture = architecture
-        self._exchange = exchange
+        self._clearings = tuple(clearings)
         self._cash = cash
-        self._waterfall = waterfall
         self._log = log
-        self._makers = makers
+        self._positions = clearings[0].exchanges[0].positions
+        accounts = len(cash.balances)
+        numbers = np.zeros(accounts, dtype=np.int64) if clearing_of is None else clearing_of
+        self._clearing_of: list[int] = numbers.tolist()
         self._margined = margined
         self._open: dict[int, Liquidation] = {}
         self.close_out_is_settled: Callable[[int, int], bool] = at_once
-        self._has_open = np.zeros(len(cash.balances), dtype=np.bool_)
+        self._has_open = np.zeros(accounts, dtype=np.bool_)
         self._on_sale: dict[int, list[Auction]] = {}
-        self.written_off = np.zeros(len(cash.balances), dtype=np.bool_)
+        self.written_off = np.zeros(accounts, dtype=np.bool_)
         self.under_way: NDArray[np.int64] = np.zeros_like(architecture.claims.units)
 
     def govern(self, rule: LiquidationRule) -> None:
@@ -140,10 +111,23 @@ class LiquidationDesk:
         """Yield the liquidations that have not ended, oldest first."""
         return iter(self._open.values())
 
-    def call_breaches(self, beliefs: Beliefs, now: int) -> None:
-        """Open a liquidation, with a margin call, for every account newly below its requirement."""
+    def _clearing(self, account: int) -> Clearing:
+        return self._clearings[self._clearing_of[account]]
+
+    def _marks(self, account: int, beliefs: Beliefs) -> Marks:
+        return beliefs.marks[self._clearing_of[account]]
+
+    def call_breaches(
+        self, beliefs: Beliefs, now: int, works: NDArray[np.bool_] | None = None
+    ) -> None:
+        """Open a liquidation, with a margin call, for every account newly below its requirement.
+
+        ``works``, of shape (accounts,), says whose venue calls margin now; all if not given.
+        """
         short = beliefs.equity < beliefs.maintenance
         short &= ~(self.written_off | self._has_open)
+        if works is not None:
+            short &= works
         for account in short[: self._margined].nonzero()[0].tolist():
             shortfall = float(beliefs.maintenance[account] - beliefs.equity[account])
             chain = self._architecture.chain_of(account)
@@ -164,7 +148,8 @@ class LiquidationDesk:
             self.liquidations.append(liquidation)
             self._open[account] = liquidation
             self._has_open[account] = True
-            self._exchange.cancel(account)
+            for exchange in self._clearing(account).exchanges:
+                exchange.cancel(account)
             self._architecture.call(account, liquidation.id, shortfall, cause=cause, now=now)
 
     def take_events(self, now: int) -> list[CallArrived]:
@@ -260,13 +245,14 @@ class LiquidationDesk:
             self._set_stage(liquidation, Stage.RETURNING)
             self._architecture.send_home(seized, micro_dollars, cause=liquidation.cause, now=now)
 
-    def advance(self, beliefs: Beliefs, now: int) -> None:
-        """Take every open liquidation one step further."""
+    def advance(self, beliefs: Beliefs, now: int, works: NDArray[np.bool_] | None = None) -> None:
+        """Take every open liquidation one step further; ``works`` as `call_breaches` has it."""
         at_once = self._rule.close_out == "at_once"
         in_hand = [
             liquidation
             for liquidation in self._open.values()
-            if at_once or liquidation.stage in IN_HAND
+            if (at_once or liquidation.stage in IN_HAND)
+            and (works is None or works[liquidation.account])
         ]
         for liquidation in in_hand:
             if liquidation.stage is Stage.CALLED and not self._answered(liquidation, beliefs, now):
@@ -294,8 +280,8 @@ class LiquidationDesk:
         """Order a seizure; where nothing is needed or to be had, go straight to closing."""
         account = liquidation.account
         target = seizure_target(
-            self._exchange.positions.row(account),
-            beliefs.marks.value,
+            self._positions.row(account),
+            self._marks(account, beliefs).value,
             dollars(int(self._cash.balances[account])),
             slippage=self._rule.close_slippage,
             buffer=self._rule.seizure_buffer,
@@ -325,25 +311,29 @@ class LiquidationDesk:
         """
         if liquidation.closing_second is None:
             liquidation.closing_second = now
-        account, marks = liquidation.account, beliefs.marks
-        trades = len(self._exchange.trades)
+        account = liquidation.account
+        marks, exchanges = self._marks(account, beliefs), self._clearing(account).exchanges
+        trades = [len(exchange.trades) for exchange in exchanges]
         patience = now - liquidation.closing_second >= self._rule.take_over_seconds
         settled = self.close_out_is_settled(liquidation.closing_second, now)
         flat = True
-        for instrument, held in self._exchange.positions.held(account):
+        for instrument, held in self._positions.held(account):
             side = Side.SELL if held > 0 else Side.BUY
             left = abs(held)
-            if settled and self._exchange.offers(side.opposite, instrument):
-                worst = float(marks.value[instrument]) * (1.0 + side * self._rule.close_slippage)
-                order = Order(account, instrument, side, left, self._exchange.ticks(worst))
-                left -= self._exchange.submit(order, marks.price_usd, TradeKind.CLOSE_OUT)
+            for exchange in exchanges:
+                if settled and left and exchange.offers(side.opposite, instrument):
+                    slippage = side * self._rule.close_slippage
+                    worst = float(marks.value[instrument]) * (1.0 + slippage)
+                    order = Order(account, instrument, side, left, exchange.ticks(worst))
+                    left -= exchange.submit(order, marks.price_usd, TradeKind.CLOSE_OUT)
             if patience and left:
                 left -= self._take_over(account, instrument, side, left, beliefs)
             flat = flat and left == 0
-        for trade in self._exchange.trades[trades:]:
-            side = Side.BUY if trade.buyer == account else Side.SELL
-            beyond = trade.price_ticks * self._exchange.tick_usd - marks.value[trade.instrument]
-            liquidation.closing_cost_usd += float(side * trade.lots * beyond)
+        for exchange, before in zip(exchanges, trades, strict=True):
+            for trade in exchange.trades[before:]:
+                side = Side.BUY if trade.buyer == account else Side.SELL
+                beyond = trade.price_ticks * exchange.tick_usd - marks.value[trade.instrument]
+                liquidation.closing_cost_usd += float(side * trade.lots * beyond)
         return flat
 
     def _take_over(
@@ -353,16 +343,19 @@ class LiquidationDesk:
 
         Returns how many contracts were moved.
         """
-        makers = [maker for maker in self._makers if maker != account and maker not in self._open]
+        clearing = self._clearing(account)
+        makers = [
+            maker for maker in clearing.makers if maker != account and maker not in self._open
+        ]
         if not makers:
             return 0
         maker = max(makers, key=lambda candidate: (beliefs.equity[candidate], -candidate))
-        price = beliefs.marks.value[instrument] * (1.0 + side * self._rule.take_over_discount)
+        value = self._marks(account, beliefs).value[instrument]
+        price = value * (1.0 + side * self._rule.take_over_discount)
         buyer, seller = (account, maker) if side is Side.BUY else (maker, account)
-        ticks = self._exchange.ticks(price)
-        self._exchange.settle(
-            Trade(instrument, buyer, seller, lots, ticks, side, TradeKind.TAKE_OVER)
-        )
+        exchange = clearing.exchanges[0]
+        ticks = exchange.ticks(price)
+        exchange.settle(Trade(instrument, buyer, seller, lots, ticks, side, TradeKind.TAKE_OVER))
         return lots
 
     def _finish(self, liquidation: Liquidation, beliefs: Beliefs, now: int) -> None:
@@ -384,7 +377,7 @@ class LiquidationDesk:
 
     def _write_off(self, liquidation: Liquidation, now: int) -> None:
         """Let the waterfall pay what the account cannot."""
-        use = self._waterfall.pay(liquidation.account, now)
+        use = self._clearing(liquidation.account).waterfall.pay(liquidation.account, now)
         liquidation.bad_debt = use
         self.written_off[liquidation.account] = use.uncovered > 0
         self._log.add(

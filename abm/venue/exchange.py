@@ -278,16 +278,19 @@ class Exchange:
             if account in self._maker_of:
                 self.maker_moved[self._maker_of[account]] = True
 
+    def best(self, side: Side) -> NDArray[np.int64]:
+        """Return the best premium of each series in ticks, quoted or resting, shape (instruments,).
+
+        The highest bid or the lowest ask; `NO_BID` or `NO_ASK` where there is none.
+        """
+        both = np.maximum if side is Side.BUY else np.minimum
+        found: NDArray[np.int64] = both(self.quotes.best(side), self._resting[side])
+        return found
+
     def offers(self, side: Side, instrument: int) -> bool:
         """Return whether anything is quoted or rests on a side of a series."""
         ranked = self.quotes.ranked(side, instrument)
         return bool(ranked) or self.books[instrument].lots[side] > 0
-
-    def best(self, side: Side) -> NDArray[np.int64]:
-        """Return the best premium of each series in ticks, quoted or resting, as quotes have it."""
-        either = np.maximum if side is Side.BUY else np.minimum
-        best: NDArray[np.int64] = either(self.quotes.best(side), self._resting[side])
-        return best
 
     def rest(self, order: Order, lots: int) -> None:
         """Let contracts of an order rest without matching them."""
@@ -332,6 +335,10 @@ class Exchange:
         expiring[instruments] = payoff_micro[instruments]
         self._cash.settle(self.positions.settle(expiring))
         self.positions.expire(instruments)
+        self.clear(instruments)
+
+    def clear(self, instruments: NDArray[np.int64]) -> None:
+        """Take everything that is quoted or rests in some series off the books."""
         self.quotes.expire(instruments)
         self.maker_moved = [True] * len(self._makers)
         for instrument in instruments.tolist():

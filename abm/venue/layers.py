@@ -29,14 +29,14 @@ class Standing:
         Micro-dollars that each has gained, at least 0.
     rank : ndarray, shape (accounts,)
         Who is deleveraged first: the highest.
-    requirement, volume : int
-        Micro-dollars of initial margin that the venue requires, and of premium traded there.
+    requirement, volume : tuple of int
+        Micro-dollars of initial margin that each venue requires, and of premium traded there.
     """
 
     profit: NDArray[np.int64]
     rank: NDArray[np.float64]
-    requirement: int
-    volume: int
+    requirement: tuple[int, ...]
+    volume: tuple[int, ...]
 
 
 class Layer(Protocol):
@@ -103,11 +103,14 @@ class SharedFund:
     ----------
     ledger, cash : TokenLedger, CashBook
     members : sequence of int
-        Holders of the contributions, the venue's own first.
+        Holders of the contributions, the venue's own first, then those of other simulated venues.
     sharing : {"tranche", "requirement", "volume"}
         Own contribution first, then the others'; or all at once, by requirement or volume.
-    others : ndarray of int64, shape (members - 1,)
-        Requirement or volume of the others, in micro-dollars; not read for ``tranche``.
+    others : ndarray of int64, shape (members - venues,)
+        Requirement or volume of those that are not simulated, in micro-dollars; not read for
+        ``tranche``.
+    venues : sequence of int
+        Numbers of the simulated venues, in the order of their contributions.
     """
 
     name = "mutual_fund"
@@ -119,10 +122,12 @@ class SharedFund:
         members: Sequence[int],
         sharing: Sharing,
         others: NDArray[np.int64],
+        venues: Sequence[int] = (0,),
     ) -> None:
         self._ledger = ledger
         self._cash = cash
         self._members = tuple(members)
+        self._venues = tuple(venues)
         self._sharing = sharing
         self._others = others
 
@@ -144,6 +149,10 @@ class SharedFund:
         """Return what all contributions have left."""
         return int(self.held().sum())
 
+    def own(self) -> int:
+        """Return what is left of the venue's own contribution, in micro-dollars."""
+        return int(self.held()[0])
+
     def _shares(self, debt: int, standing: Standing | None) -> NDArray[np.int64]:
         held = self.held()
         if self._sharing == "tranche" or standing is None:
@@ -151,11 +160,18 @@ class SharedFund:
             own[0] = min(debt, int(held[0]))
             return own + draw_on(debt - int(own[0]), held - own, held - own)
         measured = standing.requirement if self._sharing == "requirement" else standing.volume
-        return draw_on(debt, held, np.concatenate([[measured], self._others]).astype(np.int64))
+        weights = [measured[venue] for venue in self._venues]
+        return draw_on(debt, held, np.concatenate([weights, self._others]).astype(np.int64))
 
 
 class Socialisation:
     """Every positive balance is cut in the same proportion: Derive v2-core's withdrawal haircut.
+
+    Parameters
+    ----------
+    cash : CashBook
+    members : ndarray of bool, shape (accounts,), optional
+        Who can be cut: the accounts of one venue; all if not given.
 
     Attributes
     ----------
@@ -165,13 +181,16 @@ class Socialisation:
 
     name = "socialised"
 
-    def __init__(self, cash: CashBook) -> None:
+    def __init__(self, cash: CashBook, members: NDArray[np.bool_] | None = None) -> None:
         self._cash = cash
+        self._members = members
         self.cut = np.zeros(len(cash.balances), dtype=np.int64)
 
     def pay(self, account: int, debt: int, standing: Standing | None = None) -> int:  # noqa: ARG002
         """Cut all who have cash, as far as it goes."""
         positive = np.maximum(self._cash.balances, 0)
+        if self._members is not None:
+            positive[~self._members] = 0
         paid = min(debt, int(positive.sum()))
         cuts = share_out(paid, positive)
         self.cut += cuts
@@ -191,6 +210,12 @@ class Deleveraging:
     That is what closing their contracts against the debtor's at its bankruptcy price would take;
     the debtor's were closed before, so theirs stay.
 
+    Parameters
+    ----------
+    cash : CashBook
+    members : ndarray of bool, shape (accounts,), optional
+        Whose profits can be taken: the accounts of one venue; all if not given.
+
     Attributes
     ----------
     cut : ndarray of int64, shape (accounts,)
@@ -199,8 +224,9 @@ class Deleveraging:
 
     name = "deleveraged"
 
-    def __init__(self, cash: CashBook) -> None:
+    def __init__(self, cash: CashBook, members: NDArray[np.bool_] | None = None) -> None:
         self._cash = cash
+        self._members = members
         self.cut = np.zeros(len(cash.balances), dtype=np.int64)
 
     def pay(self, account: int, debt: int, standing: Standing | None = None) -> int:
@@ -208,6 +234,8 @@ class Deleveraging:
         if standing is None:
             return 0
         profit = np.maximum(standing.profit - self.cut, 0)
+        if self._members is not None:
+            profit[~self._members] = 0
         profit[account] = 0
         cuts = draw_in_order(debt, profit, standing.rank)
         self.cut += cuts

@@ -190,6 +190,12 @@ class QuoteBoard:
         best: NDArray[np.int64] = reduce(self._best[side], axis=0)
         return best
 
+    def lots_at(self, side: Side, ticks: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the contracts quoted at one premium of each series, shape (instruments,)."""
+        at = self.ticks[side] == ticks[:, np.newaxis, np.newaxis]
+        found: NDArray[np.int64] = np.where(at, self.lots[side], 0).sum(axis=(1, 2))
+        return found
+
     def lots_by_maker(self) -> NDArray[np.int64]:
         """Return the contracts each maker quotes, both sides, shape (makers,)."""
         return self._quoted[Side.BUY] + self._quoted[Side.SELL]

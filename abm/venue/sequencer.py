@@ -9,7 +9,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Sequence
 
     from abm.scenario.ordering import Ordering
 
@@ -28,7 +28,7 @@ class Pending(Generic[Content]):
     number : int
         Its place in the order of asking.
     account : int
-        Who asked.
+        Whose it is: what it asks never overtakes what it asked before.
     content : Content
         What for.
     asked_second : int
@@ -37,8 +37,8 @@ class Pending(Generic[Content]):
         When it is at the sequencer; its commitment, where contents are encrypted.
     release_second : float
         When its rule lets it be settled.
-    moment : float
-        What has the same is settled together: a second, a block or a batch, by number.
+    place : int
+        Number of the venue that it is for.
     fee_usd : float
         Bid for a place ahead of others.
     is_quote : bool
@@ -51,7 +51,7 @@ class Pending(Generic[Content]):
     asked_second: int
     arrival_second: float
     release_second: float
-    moment: float
+    place: int
     fee_usd: float
     is_quote: bool
 
@@ -67,14 +67,14 @@ class Sequencer(Generic[Content]):
     Parameters
     ----------
     rule : abm.scenario.ordering.Ordering
-    block_seconds : float
-        Between two blocks of the venue's chain.
+    block_seconds : sequence of float
+        Between two blocks of each venue's chain.
     """
 
-    def __init__(self, rule: Ordering, block_seconds: float) -> None:
+    def __init__(self, rule: Ordering, block_seconds: Sequence[float]) -> None:
         self.rule = rule
-        self._block_seconds = block_seconds
-        self._waiting: list[tuple[float, float, int, Pending[Content]]] = []
+        self._block_seconds = tuple(block_seconds)
+        self._waiting: list[tuple[float, int, Pending[Content]]] = []
         self._last_arrival: dict[int, float] = {}
         self._count = 0
 
@@ -89,58 +89,67 @@ class Sequencer(Generic[Content]):
         account: int,
         asked_second: int,
         arrival_second: float,
+        place: int = 0,
         fee_usd: float = 0.0,
         is_quote: bool = False,
     ) -> Pending[Content]:
         """Put something into the queue and return it with its times."""
         arrival = max(arrival_second, self._last_arrival.get(account, 0.0))
         self._last_arrival[account] = arrival
-        moment = self._moment(arrival)
         pending = Pending(
             number=self._count,
             account=account,
             content=content,
             asked_second=asked_second,
             arrival_second=arrival,
-            release_second=self._release(moment),
-            moment=moment,
+            release_second=self._release(arrival, place),
+            place=place,
             fee_usd=fee_usd,
             is_quote=is_quote,
         )
         self._count += 1
-        heapq.heappush(self._waiting, (pending.release_second, moment, pending.number, pending))
+        heapq.heappush(self._waiting, (pending.release_second, pending.number, pending))
         return pending
 
-    def _interval(self) -> float | None:
-        """Return the length of a block or batch, where the rule has any."""
-        if self.rule.rule == "priority_fee":
-            return self._block_seconds
-        return self.rule.batch_seconds if self.rule.rule == "batch_auction" else None
+    def _release(self, arrival: float, place: int) -> float:
+        """Return when the rule lets be settled what arrives at a second."""
+        match self.rule.rule:
+            case "first_come":
+                return arrival
+            case "encrypted":
+                return arrival + self.rule.decryption_delay_seconds
+            case "priority_fee":
+                length = self._block_seconds[place]
+            case _:
+                length = self.rule.batch_seconds
+        return ceil(arrival / length - ROUNDING) * length
 
-    def _moment(self, arrival: float) -> float:
-        length = self._interval()
-        return arrival if length is None else float(ceil(arrival / length - ROUNDING))
-
-    def _release(self, moment: float) -> float:
-        length = self._interval()
-        if length is not None:
-            return moment * length
-        encrypted = self.rule.rule == "encrypted"
-        return moment + (self.rule.decryption_delay_seconds if encrypted else 0.0)
-
-    def take(self, now: int) -> list[list[Pending[Content]]]:
-        """Take out what may be settled by now.
+    def take(self, now: int, closed: Collection[int] = ()) -> list[list[Pending[Content]]]:
+        """Take out what may be settled by now, but for venues that are closed.
 
         Returns
         -------
         list of list of Pending
-            Moments in their order, each with what is settled at it, in order.
+            Moments in their order, each with what is settled at it, in order: a second of all
+            venues, or a block or a batch of one.
         """
-        released = []
+        found: list[Pending[Content]] = []
+        kept: list[tuple[float, int, Pending[Content]]] = []
         while self._waiting and self._waiting[0][0] <= now + ROUNDING:
-            released.append(heapq.heappop(self._waiting)[-1])
-        released.sort(key=lambda pending: (pending.moment, *self._rank(pending)))
-        return [list(group) for _, group in groupby(released, key=lambda pending: pending.moment)]
+            entry = heapq.heappop(self._waiting)
+            if entry[-1].place in closed:
+                kept.append(entry)
+            else:
+                found.append(entry[-1])
+        for entry in kept:
+            heapq.heappush(self._waiting, entry)
+        found.sort(key=lambda pending: (*self._moment(pending), *self._rank(pending)))
+        return [list(group) for _, group in groupby(found, key=self._moment)]
+
+    def _moment(self, pending: Pending[Content]) -> tuple[float, int]:
+        """Return what things have in common that are settled at one moment."""
+        together = self.rule.rule in ("first_come", "encrypted")
+        return pending.release_second, 0 if together else pending.place
 
     def _rank(self, pending: Pending[Content]) -> tuple[float, ...]:
         if self.rule.rule == "priority_fee":
@@ -153,7 +162,7 @@ class Sequencer(Generic[Content]):
         return sorted(
             (
                 pending
-                for release, _, _, pending in self._waiting
+                for release, _, pending in self._waiting
                 if self.rule.rule != "encrypted" or release <= now
             ),
             key=lambda pending: pending.number,
@@ -165,8 +174,9 @@ class Sequencer(Generic[Content]):
 
     def goes_ahead(self, arrival_second: float, of: Pending[Content]) -> bool:
         """Return whether something of another account would be settled before it, without a fee."""
-        return self._moment(arrival_second) < of.moment
+        return self._release(arrival_second, of.place) < of.release_second
 
     def shares_block(self, arrival_second: float, of: Pending[Content]) -> bool:
         """Return whether only the higher fee would decide between them."""
-        return self.rule.rule == "priority_fee" and self._moment(arrival_second) == of.moment
+        together = self._release(arrival_second, of.place) == of.release_second
+        return self.rule.rule == "priority_fee" and together

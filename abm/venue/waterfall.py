@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from abm.venue.layers import Deleveraging, Purse, Socialisation
+from abm.venue.layers import Deleveraging, Purse, SharedFund, Socialisation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,11 +55,15 @@ class Waterfall:
         The funds' tokens and the accounts' cash.
     layers : sequence of Layer, optional
         The insurance fund, then all who have cash, if not given.
+    fund : int, optional
+        Holder of the venue's insurance fund; the first venue's if not given.
 
     Attributes
     ----------
     paid : WaterfallUse
         All losses so far.
+    own_at_start : int
+        What `own` was when the run began.
     exhausted : dict of str to int
         When each layer first was empty and had not paid all, in seconds.
     standing : Standing or None
@@ -72,21 +76,28 @@ class Waterfall:
         cash: CashBook,
         holders: Holders,
         layers: Sequence[Layer] = (),
+        fund: int | None = None,
     ) -> None:
         self._ledger = ledger
         self._cash = cash
-        self._holders = holders
+        self._fund = holders.fund if fund is None else fund
         self.layers = tuple(layers) or (
-            Purse("fund", ledger, cash, holders.fund),
+            Purse("fund", ledger, cash, self._fund),
             Socialisation(cash),
         )
         self.paid = WaterfallUse()
+        self.own_at_start = 0
         self.exhausted: dict[str, int] = {}
         self.standing: Standing | None = None
 
     def fund(self) -> int:
         """Return what the insurance fund holds, in micro-dollars."""
-        return self._ledger.balance(self._holders.fund, self._cash.token)
+        return self._ledger.balance(self._fund, self._cash.token)
+
+    def own(self) -> int:
+        """Return what is left of the insurance fund and of what the venue gave to a shared one."""
+        given = sum(layer.own() for layer in self.layers if isinstance(layer, SharedFund))
+        return self.fund() + given
 
     def set_aside(self) -> int:
         """Return what all funded layers have left, in micro-dollars."""

@@ -139,7 +139,7 @@ class PlainMarket(mesa.Model):
         """Let every account margin itself; then tell the venue."""
         world = self.world
         marks, scenario = world.marks, world.scenario
-        self.prices = PlainPrices(scenario.margin, world.instruments, marks, world.marked_second)
+        self.prices = PlainPrices(scenario.margin, world.instruments, marks, world.books[0].second)
         shares = world.place.counted_share()
         worth = token_prices(world.place.tokens.rules, marks.price_usd)
         haircuts = np.array([1.0 - token.haircut for token in world.place.tokens.rules])
@@ -157,7 +157,7 @@ class PlainMarket(mesa.Model):
             world.scenario.margin.initial_factor * maintenance,
         )
         world.beliefs = Beliefs(
-            marks=world.marks,
+            marks=(world.marks,),
             equity=np.array([trader.equity for trader in traders]),
             equity_before_haircuts=np.array([trader.equity_before_haircuts for trader in traders]),
             maintenance=maintenance,

@@ -234,7 +234,7 @@ def make_setting() -> SettingMaker:
             vault_chains=homes if maker.reached_by_message else at_venue,
             liquidator_chains=("home",),
             relayers=1,
-            venue_chain="home",
+            venue_chains=("home",),
             chains=tuple(scenario.chains),
             channels=tuple(scenario.channels),
         )

@@ -13,7 +13,7 @@ def test_every_holder_of_a_run_has_a_place_of_its_own() -> None:
         vault_chains=["home"] * 3,
         liquidator_chains=["far"] * 4,
         relayers=2,
-        venue_chain="home",
+        venue_chains=("home",),
         chains=("home", "far"),
         channels=("out", "back"),
     )
@@ -49,7 +49,7 @@ def test_holders_are_named_for_what_they_are() -> None:
         vault_chains=["far", "far"],
         liquidator_chains=["far"],
         relayers=1,
-        venue_chain="home",
+        venue_chains=("home",),
         chains=("far",),
         channels=("back",),
     )

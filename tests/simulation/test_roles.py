@@ -27,8 +27,19 @@ SMALL_CRASH = Path(__file__).parents[1] / "scenario" / "small_crash.toml"
 
 @pytest.fixture(scope="module")
 def scenario() -> Scenario:
-    searching = ("venue.ordering.rule=first_come", "searchers.count=1", "searchers.capital_usd=1e5")
-    return load_scenario(SMALL_CRASH, searching)
+    return load_scenario(SMALL_CRASH)
+
+
+@pytest.fixture(scope="module")
+def everybody() -> Scenario:
+    """Return a scenario with all roles: two venues, and orders that wait to be read."""
+    more = (
+        *("venue.ordering.rule=first_come", "searchers.count=1", "searchers.capital_usd=1e5"),
+        *("further_venues.second.chain=near", "further_venues.second.insurance_fund_usd=1e3"),
+        *("arbitrageurs.count=1", "arbitrageurs.capital_usd=1e6"),
+        *("traders.buyers.venues.second=1", "traders.buyers.home_chains={near=1}"),
+    )
+    return load_scenario(SMALL_CRASH, more)
 
 
 def same(steps: Counter[str], role: str) -> type[mesa.Agent]:
@@ -43,19 +54,19 @@ def same(steps: Counter[str], role: str) -> type[mesa.Agent]:
     return Counting
 
 
-def test_agents_that_do_the_same_give_the_same_tables(scenario: Scenario) -> None:
+def test_agents_that_do_the_same_give_the_same_tables(everybody: Scenario) -> None:
     steps: Counter[str] = Counter()
     agents = {role: same(steps, role) for role in ROLES}
     tables, plain = (
-        arrow_tables(simulate(scenario, agents=agents)),
-        arrow_tables(simulate(scenario)),
+        arrow_tables(simulate(everybody, agents=agents)),
+        arrow_tables(simulate(everybody)),
     )
     assert all(tables[name].equals(plain[name]) for name in plain)
     assert all(steps[role] > 0 for role in ROLES)
 
 
-def test_the_roles_are_the_agents_that_a_model_makes(scenario: Scenario) -> None:
-    model = OptionsMarket(scenario)
+def test_the_roles_are_the_agents_that_a_model_makes(everybody: Scenario) -> None:
+    model = OptionsMarket(everybody)
     assert {type(agent) for agent in model.agents} == set(ROLES.values())
 
 

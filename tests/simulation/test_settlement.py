@@ -77,7 +77,7 @@ def test_a_market_order_needs_margin_for_the_worst_premium_it_would_trade_at(
     # Two contracts, both taken at 20,000 ticks of 5 cents above the mark: 2,000 dollars of equity,
     # but for the part of a tick by which the mark was rounded.
     paid = 2 * ((mark + 20_000) * 0.05 - float(world.marks.value[series]))
-    world.beliefs.equity[account] = paid + world.margin.initial(row) - short_usd
+    world.beliefs.equity[account] = paid + world.books[0].margin.initial(row) - short_usd
     trades = settle(world, market_order(account, series, Side.BUY, 2))
     assert sum(trade.lots for trade in trades) == traded
     assert paid == pytest.approx(2_000, abs=2 * 0.05)

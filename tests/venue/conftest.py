@@ -83,7 +83,7 @@ def open_floor(self_trade: SelfTrade = SelfTrade.CANCEL_RESTING) -> Floor:
         vault_chains=["far"] * 6,
         liquidator_chains=["far"],
         relayers=1,
-        venue_chain="home",
+        venue_chains=("home",),
         chains=("home", "far"),
         channels=(),
     )

@@ -16,6 +16,7 @@ from abm.scenario.collateral import Liquidation as LiquidationRule
 from abm.venue import (
     AuctionHouse,
     Beliefs,
+    Clearing,
     LiquidationDesk,
     Outcome,
     Side,
@@ -120,7 +121,7 @@ class Office:
         alive = np.ones(2, dtype=np.bool_)
         marks = Marks(100.0, flat, flat * 0, flat * 0, flat * 0, alive)
         equity, claim = np.array(self.equity), np.array(self.claim)
-        return Beliefs(marks, equity, equity, np.full(6, 100.0), np.full(6, 130.0), claim)
+        return Beliefs((marks,), equity, equity, np.full(6, 100.0), np.full(6, 130.0), claim)
 
     def step(self, now: int) -> list[CallArrived]:
         """Take one step as a run does: events, finished auctions, breaches, progress."""
@@ -164,12 +165,10 @@ def open_office(floor: Floor, rule: LiquidationRule = RULE) -> Office:
     desk = LiquidationDesk(
         rule,
         architecture,
-        floor.exchange,
+        [Clearing("main", "home", (floor.exchange,), waterfall, makers=(3, 4), house=5)],
         floor.cash,
         AuctionHouse(rule.auction, lambda *_: 0),
-        waterfall,
         log,
-        makers=(3, 4),
         margined=5,
     )
     return Office(floor, architecture, desk, waterfall, log)

@@ -40,8 +40,8 @@ def standing(
     return Standing(
         np.array(profit or [0] * 6, dtype=np.int64),
         np.array(rank or [0.0] * 6),
-        requirement,
-        volume,
+        (requirement,),
+        (volume,),
     )
 
 

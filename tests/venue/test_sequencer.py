@@ -15,7 +15,7 @@ from abm.venue.sequencer import Pending, Sequencer
 if TYPE_CHECKING:
     from typing import Any
 
-BLOCK_SECONDS = 2.0
+BLOCK_SECONDS = (2.0,)
 RULES = {
     "first_come": Ordering(rule="first_come"),
     "priority_fee": Ordering(rule="priority_fee"),
@@ -58,10 +58,10 @@ class Queue(RuleBasedStateMachine):
         self.now += seconds
         moments = self.queue.take(self.now)
         for moment in moments:
-            assert len({pending.moment for pending in moment}) == 1
+            assert len({pending.release_second for pending in moment}) == 1
             self._check_order(moment)
             self.taken += [(self.now, pending) for pending in moment]
-        keys = [moment[0].moment for moment in moments]
+        keys = [moment[0].release_second for moment in moments]
         assert keys == sorted(keys)
 
     def _check_order(self, moment: list[Pending[int]]) -> None:
@@ -188,8 +188,23 @@ def test_what_gets_ahead_is_said_before_it_is_asked(
 
 
 def test_blocks_of_a_fraction_of_a_second_end_on_whole_seconds_in_time() -> None:
-    queue: Sequencer[str] = Sequencer(RULES["priority_fee"], 0.4)
+    queue: Sequencer[str] = Sequencer(RULES["priority_fee"], [0.4])
     for second in range(1, 200):
         pending = queue.add(str(second), account=0, asked_second=0, arrival_second=float(second))
         assert pending.release_second < second + 0.4 + 1e-9
-        assert pending.moment == ceil(second / 0.4 - 1e-9)
+        assert pending.release_second == ceil(second / 0.4 - 1e-9) * 0.4
+
+
+def test_what_is_for_a_closed_venue_waits_while_others_go_on() -> None:
+    queue: Sequencer[str] = Sequencer(RULES["first_come"], (2.0, 2.0))
+    ask(queue, "a", 5.0, place=1)
+    ask(queue, "b", 6.0, place=0)
+    assert [[p.content for p in moment] for moment in queue.take(10, closed=[1])] == [["b"]]
+    assert order_of(queue, 10) == [["a"]]
+
+
+def test_blocks_and_batches_are_those_of_one_venue() -> None:
+    queue: Sequencer[str] = Sequencer(RULES["priority_fee"], (2.0, 5.0))
+    ask(queue, "a", 9.0, place=1)
+    ask(queue, "b", 9.0, place=0)
+    assert order_of(queue, 10) == [["b"], ["a"]]

@@ -135,12 +135,13 @@ def measure(results: RunResults) -> Extraction:
     searchers, makers = (_accounts(kinds, kind) for kind in (SEARCHER, MAKER))
     searching = pl.col("account").is_in(searchers.implode())
     traded = orders.filter(pl.col("lots") > 0)
-    of_traders = traded.filter(~searching)
+    of_traders = traded.filter(pl.col("purpose") == "trade")
     lots = int(of_traders["lots"].sum())
     sniped = traded.filter(pl.col("purpose") == "snipe")
     beyond = pl.col("signed_lots") * (pl.col("premium_usd") - pl.col("mark_asked_usd"))
     ahead = int(traded.filter(pl.col("purpose") == "front_run")["lots"].sum())
-    settled = orders.filter(~searching).select(pl.col("sequenced_second") - pl.col("asked_second"))
+    asked = orders.filter(pl.col("purpose") == "trade")
+    settled = asked.select(pl.col("sequenced_second") - pl.col("asked_second"))
     return Extraction(
         take_usd=_gained(results, searchers) - _total(orders.filter(searching)["fees_usd"]),
         sniped_usd=_total(marked(sniped, quotes, steps)) - _total(sniped["fees_usd"]),

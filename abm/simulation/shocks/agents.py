@@ -30,7 +30,7 @@ def stop_agents(world: World, shock: AgentOutage, when: Occurrence) -> None:  # 
 
 def _take_quotes_away(world: World) -> None:
     """Withdraw the quotes of all market makers that are gone."""
-    for maker in range(len(world.makers)):
-        if world.maker_is_gone(maker) and maker in world.quoted:
-            world.exchange.quotes.withdraw(maker)
-            del world.quoted[maker]
+    for number, seat in enumerate(world.seats):
+        if world.maker_is_gone(seat.firm) and number in world.quoted:
+            world.exchanges[seat.venue].quotes.withdraw(seat.firm)
+            del world.quoted[number]

@@ -144,7 +144,7 @@ def reach(world: World, channel: str) -> list[tuple[int, int]]:
     that obey messages. Towards the venue nothing is released: there messages mint.
     """
     rule, place = world.scenario.channels[channel], world.place
-    if rule.source != place.venue:
+    if rule.source not in place.venues:
         return []
     chain = rule.destination
     found = [
@@ -157,6 +157,7 @@ def reach(world: World, channel: str) -> list[tuple[int, int]]:
             (world.holders.vault + account, token)
             for account in range(place.trader_count)
             if world.architecture.chain_of(account) == chain
+            and place.venue_of(account) == rule.source
             for token in range(place.token_count)
         ]
     return [(holder, token) for holder, token in found if world.ledger.balance(holder, token) > 0]
@@ -165,7 +166,7 @@ def reach(world: World, channel: str) -> list[tuple[int, int]]:
 def mintable(world: World, channel: str) -> list[int]:
     """Return the tokens that a message towards the venue mints for a lock on its source."""
     rule, tokens = world.scenario.channels[channel], world.place.tokens
-    if rule.destination != world.place.venue:
+    if rule.destination not in world.place.venues:
         return []
     return [token for token in tokens.representations if rule.source in tokens.locked_on[token]]
 

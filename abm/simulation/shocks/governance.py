@@ -54,5 +54,6 @@ def enact(world: World) -> None:
     world.scenario = rules
     world.desk.govern(rules.liquidation)
     world.margin_method = METHODS[rules.margin.grid](rules.margin)
-    world.margin = world.margin_method.prepare(world.instruments, world.marks, world.now)
-    world.revalued_marks = None
+    for book in world.books:
+        book.margin = world.margin_method.prepare(world.instruments, book.marks, world.now)
+        book.revalued = None
