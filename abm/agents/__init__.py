@@ -7,6 +7,8 @@ from abm.agents.arbitrageur import (
     ArbitrageView,
     choose_arbitrages,
 )
+from abm.agents.fund_depositor import DepositDesk, FundDepositor, choose_exit
+from abm.agents.guardian import Guardian, PauseDesk, choose_vote
 from abm.agents.liquidator import BidDesk, Liquidator, Offer, choose_bids
 from abm.agents.market_maker import MakerDesk, MakerView, MarketMaker, choose_quotes
 from abm.agents.oracle import Oracle, OracleDesk, choose_publication
@@ -18,8 +20,8 @@ from abm.agents.searcher import (
     SearcherView,
     Seen,
     choose_back_run,
-    choose_exits,
     choose_front_run,
+    choose_offers,
     choose_snipes,
 )
 from abm.agents.trader import (
@@ -39,6 +41,9 @@ __all__ = [
     "ArbitrageView",
     "Arbitrageur",
     "BidDesk",
+    "DepositDesk",
+    "FundDepositor",
+    "Guardian",
     "Liquidator",
     "MakerDesk",
     "MakerView",
@@ -46,6 +51,7 @@ __all__ = [
     "Offer",
     "Oracle",
     "OracleDesk",
+    "PauseDesk",
     "Pending",
     "Purpose",
     "RelayDesk",
@@ -61,13 +67,15 @@ __all__ = [
     "choose_arbitrages",
     "choose_back_run",
     "choose_bids",
-    "choose_exits",
+    "choose_exit",
     "choose_front_run",
     "choose_messages",
+    "choose_offers",
     "choose_orders",
     "choose_publication",
     "choose_quotes",
     "choose_snipes",
     "choose_top_up",
+    "choose_vote",
     "choose_withdrawal",
 ]

@@ -272,7 +272,7 @@ def _worst_ticks(mark_ticks: float, side: Side, fee_ticks: float) -> int:
     return max(ceil(mark_ticks + fee_ticks), 1)
 
 
-def choose_exits(account: int, view: SearcherView) -> list[Request]:
+def choose_offers(account: int, view: SearcherView) -> list[Request]:
     """Decide at which premiums to offer what is held: a tick before the best, never below mark."""
     requests: list[Request] = []
     for instrument in view.inventory.nonzero()[0].tolist():
@@ -337,7 +337,7 @@ class Searcher(mesa.Agent):
         # An offer at an old mark is what other searchers look for, as makers' quotes are.
         if new_marks or now - self._offered_second >= self.parameters.hold_seconds:
             self._offered_second = now
-            requests += choose_exits(self.slot, view)
+            requests += choose_offers(self.slot, view)
         requests += self._on_orders(view)
         if new_marks:
             requests += choose_snipes(self.slot, view, self.parameters)

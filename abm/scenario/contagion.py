@@ -47,8 +47,8 @@ class Contagion(Table):
     withdrawal_run: Annotated[
         bool,
         Field(
-            description="Owners lose confidence as the insurance fund, or what stands behind a "
-            "wrapped token, shrinks; if not, none do"
+            description="Owners, and depositors of the fund, lose confidence as the insurance "
+            "fund, or what stands behind a wrapped token, shrinks; if not, none do"
         ),
     ] = True
 
@@ -82,8 +82,9 @@ NEEDS: Mapping[str, Callable[[Scenario], bool]] = {
     "wrapped_token_backing": lambda scenario: scenario.collateral.architecture in WRAPPING,
     "shared_market_makers": lambda scenario: clearing_count(scenario) > 1,
     "shared_funds": lambda scenario: scenario.waterfall.mutual_fund is not None,
-    "withdrawal_run": lambda scenario: any(
-        kind.panic_below > 0 for kind in scenario.traders.values()
+    "withdrawal_run": lambda scenario: (
+        scenario.fund_depositors is not None
+        or any(kind.panic_below > 0 for kind in scenario.traders.values())
     ),
 }
 """To which scenarios a channel of contagion can matter; to all if it is not here."""

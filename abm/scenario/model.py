@@ -33,6 +33,7 @@ from abm.scenario.venues import (
     clearing_chains,
     venue_problems,
 )
+from abm.scenario.watchers import FundDepositors, Guardians, watcher_problems
 from abm.scenario.waterfall import Waterfall, waterfall_problems
 from abm.units import MICRO, seconds
 
@@ -70,6 +71,8 @@ class Scenario(Table):
     searchers: Annotated[
         Searchers | None, Field(description="Who trades on what waits; nobody if not given")
     ] = None
+    fund_depositors: FundDepositors | None = None
+    guardians: Guardians | None = None
     shocks: Annotated[dict[Name, Shock], Field(default_factory=dict)]
     counterfactual: Counterfactual = Counterfactual()
     history: Annotated[
@@ -268,5 +271,6 @@ def cross_table_problems(scenario: Scenario) -> list[Problem]:
         waterfall_problems,
         ordering_problems,
         venue_problems,
+        watcher_problems,
     )
     return [problem for check in checks for problem in check(scenario)]

@@ -37,9 +37,9 @@ def decide(model: OptionsMarket) -> None:
     for account, row in arriving.items():
         if not world.desk.is_open(account):
             active.append((places[len(standing) + row - int(first)], model.traders[account]))
-    if model.arbitrage.look():
-        places = _places(world, "arbitrage-order", len(model.arbitrageurs))
-        active += zip(places, model.arbitrageurs, strict=True)
+    for role, desk, agents in model.watching:
+        if desk.look():
+            active += zip(_places(world, f"{role}-order", len(agents)), agents, strict=True)
     active.sort(key=lambda item: item[0])
     for _, agent in active:
         agent.step()

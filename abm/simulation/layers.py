@@ -132,6 +132,7 @@ def endow_layers(world: World) -> None:
     premium = _micro(rule.premiums_usd(world.scenario.clock.hours))
     for waterfall in world.waterfalls:
         waterfall.own_at_start = waterfall.own()
+        waterfall.fund_at_start = waterfall.fund()
     ledger.transfer(holders.fund, holders.outside, cash, premium)
 
 

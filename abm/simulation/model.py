@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import mesa
 
 from abm.simulation.arbitrage import CrossVenueDesk
 from abm.simulation.build import build_world
+from abm.simulation.deposits import FundDesk
 from abm.simulation.desks import AuctionDesk, OrderDesk, QuoteDesk, RelayDesk
 from abm.simulation.feeds import FeedDesk
+from abm.simulation.guard import GuardDesk
 from abm.simulation.population import trader_rule
 from abm.simulation.roles import cast
 from abm.simulation.searching import SearcherDesk
@@ -20,6 +22,14 @@ if TYPE_CHECKING:
 
     from abm.scenario.model import Scenario
     from abm.simulation.roles import MakeAgent
+
+
+class Watched(Protocol):
+    """What some agents watch."""
+
+    def look(self) -> bool:
+        """Return whether any of them may have a reason to act in this step."""
+        ...
 
 
 class OptionsMarket(mesa.Model):
@@ -36,9 +46,11 @@ class OptionsMarket(mesa.Model):
     ----------
     world : World
         All state; agents see it through desks.
-    traders, oracles, relayers, arbitrageurs, searchers, standing_agents : list
-        Traders by account, oracles by chain, relayers, arbitrageurs, searchers, and the others
-        that may act at any step.
+    traders, oracles, relayers, searchers, standing_agents : list
+        Traders by account, oracles by chain, relayers, searchers, and those that may act at any
+        step.
+    watching : list of (str, Watched, list)
+        The others, by role: arbitrageurs, depositors of funds, guardians.
     """
 
     def __init__(self, scenario: Scenario, agents: Mapping[str, MakeAgent] | None = None) -> None:
@@ -79,9 +91,34 @@ class OptionsMarket(mesa.Model):
             for slot in world.traders.searchers
         ]
         self.arbitrage = CrossVenueDesk(world)
-        self.arbitrageurs = [
-            make["arbitrageur"](self, slot, scenario.arbitrageurs, self.arbitrage)
-            for slot in range(self.arbitrage.firms)
+        self.deposits = FundDesk(world)
+        self.guard = GuardDesk(world)
+        # Those who seldom act, with what says whether they may have a reason to.
+        self.watching: list[tuple[str, Watched, list[mesa.Agent]]] = [
+            (
+                "arbitrageur",
+                self.arbitrage,
+                [
+                    make["arbitrageur"](self, slot, scenario.arbitrageurs, self.arbitrage)
+                    for slot in range(self.arbitrage.firms)
+                ],
+            ),
+            (
+                "fund_depositor",
+                self.deposits,
+                [
+                    make["fund_depositor"](self, slot, scenario.fund_depositors, self.deposits)
+                    for slot in range(self.deposits.count)
+                ],
+            ),
+            (
+                "guardian",
+                self.guard,
+                [
+                    make["guardian"](self, slot, scenario.guardians, self.guard)
+                    for slot in range(self.guard.count)
+                ],
+            ),
         ]
         self.standing_agents: list[mesa.Agent] = [*makers, *liquidators]
 

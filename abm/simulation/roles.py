@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import mesa
 
-from abm.agents import Arbitrageur, Liquidator, MarketMaker, Oracle, Relayer, Searcher, Trader
+from abm.agents import (
+    Arbitrageur,
+    FundDepositor,
+    Guardian,
+    Liquidator,
+    MarketMaker,
+    Oracle,
+    Relayer,
+    Searcher,
+    Trader,
+)
 from abm.errors import Problem, ScenarioError
 
 if TYPE_CHECKING:
@@ -25,6 +35,8 @@ ROLES: dict[str, MakeAgent] = {
     "liquidator": Liquidator,
     "searcher": Searcher,
     "arbitrageur": Arbitrageur,
+    "fund_depositor": FundDepositor,
+    "guardian": Guardian,
 }
 """The agents of this package by the names of their roles."""
 

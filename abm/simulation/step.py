@@ -47,6 +47,7 @@ def end_step(model: OptionsMarket) -> None:
     decide(model)  # 5
     search(model)
     request_withdrawals(world)
+    model.deposits.pay_out()
     bring_dollars(world)
     settle_intents(world)  # 6
     revalue(world)  # 7

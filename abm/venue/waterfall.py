@@ -62,8 +62,8 @@ class Waterfall:
     ----------
     paid : WaterfallUse
         All losses so far.
-    own_at_start : int
-        What `own` was when the run began.
+    own_at_start, fund_at_start : int
+        What `own` and `fund` were when the run began.
     exhausted : dict of str to int
         When each layer first was empty and had not paid all, in seconds.
     standing : Standing or None
@@ -87,6 +87,7 @@ class Waterfall:
         )
         self.paid = WaterfallUse()
         self.own_at_start = 0
+        self.fund_at_start = 0
         self.exhausted: dict[str, int] = {}
         self.standing: Standing | None = None
 

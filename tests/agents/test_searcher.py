@@ -16,8 +16,8 @@ from abm.agents import (
     SearcherView,
     Seen,
     choose_back_run,
-    choose_exits,
     choose_front_run,
+    choose_offers,
     choose_snipes,
 )
 from abm.margin import Marks
@@ -143,13 +143,13 @@ def test_it_takes_every_quote_that_a_new_mark_has_left_behind_by_more_than_the_f
 
 
 def test_it_offers_what_it_holds_a_tick_before_the_best_and_never_beyond_the_mark() -> None:
-    (request,) = choose_exits(ME, see(held=3))
+    (request,) = choose_offers(ME, see(held=3))
     assert request.order == Order(ME, 0, Side.SELL, 3, 99, Lifetime.REST)
     assert request.only_reduces
     assert request.replaces
-    (request,) = choose_exits(ME, see(held=3, mark_ticks=107.3))
+    (request,) = choose_offers(ME, see(held=3, mark_ticks=107.3))
     assert request.order.limit_ticks == 108
-    (request,) = choose_exits(ME, see(held=-3, asks=[], bids=[]))
+    (request,) = choose_offers(ME, see(held=-3, asks=[], bids=[]))
     assert request.order == Order(ME, 0, Side.BUY, 3, 95, Lifetime.REST)
 
 

@@ -82,6 +82,9 @@ def expected(results: RunResults) -> dict[str, Any]:
         **{outcome_of(layer): losses[f"{layer}_usd"].sum() for layer in LAYERS},
         "uncovered_usd": losses["uncovered_usd"].sum(),
         **{f"{layer}_exhausted_second": exhausted(results, layer) for layer in LAYERS},
+        "venues_beyond_funds": losses.filter(
+            pl.sum_horizontal("socialised_usd", "deleveraged_usd", "uncovered_usd") > 0
+        )["venue"].n_unique(),
         "unresolved_usd": -owed.sum(),
         "liquidation_cost_usd": sum(costs),
         "breaches": len(liquidations),

@@ -38,6 +38,8 @@ def everybody() -> Scenario:
         *("further_venues.second.chain=near", "further_venues.second.insurance_fund_usd=1e3"),
         *("arbitrageurs.count=1", "arbitrageurs.capital_usd=1e6"),
         *("traders.buyers.venues.second=1", "traders.buyers.home_chains={near=1}"),
+        "fund_depositors={count=1, share=0.5, leave_below=0.9}",
+        "guardians={count=1, quorum=1, notice_median_seconds=60, pause_hours=1}",
     )
     return load_scenario(SMALL_CRASH, more)
 
@@ -62,7 +64,9 @@ def test_agents_that_do_the_same_give_the_same_tables(everybody: Scenario) -> No
         arrow_tables(simulate(everybody)),
     )
     assert all(tables[name].equals(plain[name]) for name in plain)
-    assert all(steps[role] > 0 for role in ROLES)
+    # Nothing is stolen here, and no fund weak enough, that those who watch would have to act.
+    seldom = {"fund_depositor", "guardian"}
+    assert all(steps[role] > 0 for role in ROLES if role not in seldom)
 
 
 def test_the_roles_are_the_agents_that_a_model_makes(everybody: Scenario) -> None:

@@ -56,12 +56,16 @@ def pause_when_found(
     """Pause a protocol's channels at the step at which a guardian finds out."""
     found = when.start_second + seconds(shock.detection_hours)
     if found < when.end_second and _is_now(world, found):
-        world.log.add(
-            world.now, "guardian_pause", world.started_shocks[when.name], place=shock.protocol
-        )
-        for name in _channels(world, shock.protocol):
-            world.transport.halt_channel(name, world.now, when.end_second)
-            _refuse_forged(world, name)
+        cause = world.started_shocks[when.name]
+        pause_protocol(world, shock.protocol, when.end_second, cause)
+
+
+def pause_protocol(world: World, protocol: str, until: int, cause: int) -> None:
+    """Stop a protocol's channels until a second, and refuse what is forged and under way."""
+    world.log.add(world.now, "guardian_pause", cause, place=protocol)
+    for name in _channels(world, protocol):
+        world.transport.halt_channel(name, world.now, until)
+        _refuse_forged(world, name)
 
 
 def forge(world: World, shock: VerifierCompromise, when: Occurrence) -> None:
