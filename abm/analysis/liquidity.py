@@ -1,7 +1,7 @@
 """Liquidity from a run's tables: depth, spread, how long they take to recover, and spillover.
 
-Every function goes by a column ``venue`` where a table has one; a run of one venue has a single
-group of no name.
+A run of several venues is read from its table of venues, one sample every ten minutes; a run of one
+from its steps, a single group of no name.
 """
 
 from __future__ import annotations
@@ -24,6 +24,12 @@ RECOVERED_SHARE = 0.9
 """A book has recovered when its depth is back at this share of its median before the fall."""
 
 FEWEST_CHANGES = 3
+
+
+def books(results: RunResults) -> pl.DataFrame:
+    """Return depth and spread over time, with a column ``venue`` where there are several."""
+    several = results.manifest.scenario.get("further_venues")
+    return results.table("venues" if several else "steps")
 
 
 def by_venue(steps: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
@@ -55,9 +61,7 @@ def liquidity(results: RunResults, before_second: int | None = None) -> pl.DataF
         the worst, missing if it never was.
     """
     then = _end_of_normal(results) if before_second is None else before_second
-    rows = [
-        {"venue": name, **_of_one(steps, then)} for name, steps in by_venue(results.table("steps"))
-    ]
+    rows = [{"venue": name, **_of_one(steps, then)} for name, steps in by_venue(books(results))]
     return pl.DataFrame(
         rows,
         schema={
@@ -136,7 +140,7 @@ def spillover(results: RunResults, lag_steps: int = 1) -> pl.DataFrame:
     results : RunResults
         The run.
     lag_steps : int
-        By how many steps the first comes earlier, at least 1.
+        By how many rows of `books` the first comes earlier, at least 1.
 
     Returns
     -------
@@ -153,7 +157,7 @@ def spillover(results: RunResults, lag_steps: int = 1) -> pl.DataFrame:
         raise ValueError(f"lag_steps is {lag_steps!r}; it must be at least 1")
     changes = {
         name: np.diff(np.log1p(steps["depth_lots"].to_numpy().astype(np.float64)))
-        for name, steps in by_venue(results.table("steps"))
+        for name, steps in by_venue(books(results))
     }
     rows = []
     for source, first in changes.items():

@@ -216,7 +216,7 @@ def graph(
 
 def liquidity(run: RunFolder) -> None:
     """Say how deep and tight the books of a run were, and how long they took to recover."""
-    from abm.analysis.liquidity import feed_basis
+    from abm.analysis.liquidity import feed_basis, spillover
     from abm.analysis.liquidity import liquidity as measured
     from abm.recording.results import read_results
     from abm.units import format_duration
@@ -245,6 +245,11 @@ def liquidity(run: RunFolder) -> None:
             for row in measured(results).iter_rows(named=True)
         ],
     )
+    for row in spillover(results).iter_rows(named=True):
+        typer.echo(
+            f"changes of depth at {row['source']} and ten minutes later at {row['target']}: rank "
+            f"correlation {row['rank_correlation']:+.2f}"
+        )
     basis = feed_basis(results)
     widest = basis.row(int(basis["basis"].arg_max() or 0), named=True)
     typer.echo(

@@ -19,12 +19,18 @@ class Fake:
 
     def __init__(self, steps: pl.DataFrame, at_hours: float | None = None) -> None:
         shocks = {} if at_hours is None else {"it": {"at_hours": at_hours}}
-        scenario: dict[str, Any] = {"clock": {"hours": 4}, "shocks": shocks}
+        several: dict[str, Any] = {"second": {}} if "venue" in steps.columns else {}
+        scenario: dict[str, Any] = {
+            "clock": {"hours": 4},
+            "shocks": shocks,
+            "further_venues": several,
+        }
+        self._name = "venues" if several else "steps"
         self.manifest = type("Card", (), {"scenario": scenario})()
         self._steps = steps
 
     def table(self, name: str) -> pl.DataFrame:
-        assert name == "steps"
+        assert name == self._name
         return self._steps
 
 
