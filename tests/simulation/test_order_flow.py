@@ -62,8 +62,19 @@ def encrypted() -> Recorder:
     return searched("encrypted", "venue.ordering.decryption_delay_seconds=60")
 
 
-def test_first_come_without_delay_is_what_the_venue_does_anyway() -> None:
-    plain, queued = simulate(crash()), simulate(crash(rule="first_come"))
+SECOND_VENUE = (
+    *("further_venues.second.chain=near", "further_venues.second.insurance_fund_usd=1e3"),
+    *("arbitrageurs.count=1", "arbitrageurs.capital_usd=1e6"),
+    *("traders.buyers.venues.second=1", "traders.buyers.home_chains={near=1}"),
+)
+
+
+@pytest.mark.parametrize("more", [(), SECOND_VENUE], ids=["one venue", "two venues"])
+def test_first_come_without_delay_is_what_venues_do_anyway(more: tuple[str, ...]) -> None:
+    plain, queued = (
+        simulate(load_scenario(SMALL_CRASH, (*more, *rule)))
+        for rule in ((), ("venue.ordering.rule=first_come",))
+    )
     assert not plain.rows["orders"]
     assert queued.rows["orders"]
     for table in set(SCHEMAS) - {"orders"}:
