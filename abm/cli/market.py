@@ -124,17 +124,17 @@ def extraction(
 EXTRACTION_NOTE = """\
 Take and sniped, of it: what searchers gained after fees, thousands of USD a run. Ahead: % of
 contracts taken ahead of orders, of those that orders traded. Slippage: USD a contract beyond the
-mark when asked; change: from the first line, seed by seed. Spread: quoted, in points of volatility.
-Delay: from asking to settlement. Liquidation: from breach to end.
+mark when asked; change: from the first line, seed by seed; deviation: over contracts. Spread:
+quoted, in points of volatility. Delay: from asking to settlement. Liquidation: breach to end.
 """
 
 
 def _print_extraction(rows: list[ExtractionRow]) -> None:
     from abm.units import format_duration
 
-    headings = ("Take", "Sniped", "Ahead", "Slippage", "Change", "Spread")
-    written = "".join(f"{heading:>14}" for heading in headings)
-    typer.echo(f"{'Rule':<14}{'Decrypted':>9}{written}{'Delay':>9}{'Liquidation':>13}")
+    headings = ("Take", "Sniped", "Ahead", "Slippage", "Change", "Deviation", "Spread")
+    written = "".join(f"{heading:>13}" for heading in headings)
+    typer.echo(f"{'Rule':<14}{'Decrypted':>10}{written}{'Delay':>9}{'Liquidation':>13}")
     for row in rows:
         delay, means = row.decryption_delay_seconds, row.means
         cells = (
@@ -143,6 +143,7 @@ def _print_extraction(rows: list[ExtractionRow]) -> None:
             _interval(means["front_run_share"], 0.01),
             _interval(means["slippage_usd"], 1.0, digits=2),
             _interval(row.slippage_change, 1.0, digits=2),
+            _interval(means["slippage_deviation_usd"], 1.0),
             _interval(means["spread_volatility"], 0.01),
         )
         waits = [
@@ -150,12 +151,14 @@ def _print_extraction(rows: list[ExtractionRow]) -> None:
             for mean in (means["delay_seconds"], means["liquidation_seconds"])
         ]
         after = "-" if delay is None else format_duration(delay)
-        line = "".join(f"{cell:>14}" for cell in cells)
+        line = "".join(f"{cell:>13}" for cell in cells)
         typer.echo(
-            f"{row.rule:<14}{after:>9}{line}{waits[0]:>9}{waits[1]:>13}  {row.also}".rstrip()
+            f"{row.rule:<14}{after:>10}{line}{waits[0]:>9}{waits[1]:>13}  {row.also}".rstrip()
         )
     runs = max((mean.count for row in rows for mean in row.means.values() if mean), default=0)
-    of_runs = "One run each" if runs == 1 else f"Means of {runs} runs, ± half the 95 % interval"
+    of_runs = (
+        "One run each" if runs == 1 else f"Means of up to {runs} runs, ± half the 95 % interval"
+    )
     typer.echo(f"{EXTRACTION_NOTE}{of_runs}.")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
 
 from abm.analysis.estimates import mean_estimate
@@ -38,6 +39,8 @@ class Extraction:
         Contracts that searchers took ahead of orders, by contracts that traders' orders traded.
     slippage_usd : float or None
         What a contract cost traders beyond the mark when they asked; settled at once or not.
+    slippage_deviation_usd : float or None
+        Standard deviation of that, over contracts.
     spread_volatility : float or None
         Median quoted spread over series, in volatility; mean over steps.
     delay_seconds : float or None
@@ -51,6 +54,7 @@ class Extraction:
     makers_usd: float
     front_run_share: float | None
     slippage_usd: float | None
+    slippage_deviation_usd: float | None
     spread_volatility: float | None
     delay_seconds: float | None
     liquidation_seconds: float | None
@@ -137,8 +141,8 @@ def measure(results: RunResults) -> Extraction:
     traded = orders.filter(pl.col("lots") > 0)
     of_traders = traded.filter(pl.col("purpose") == "trade")
     lots = int(of_traders["lots"].sum())
+    slippage_usd, deviation_usd = _slippage(of_traders)
     sniped = traded.filter(pl.col("purpose") == "snipe")
-    beyond = pl.col("signed_lots") * (pl.col("premium_usd") - pl.col("mark_asked_usd"))
     ahead = int(traded.filter(pl.col("purpose") == "front_run")["lots"].sum())
     asked = orders.filter(pl.col("purpose") == "trade")
     settled = asked.select(pl.col("sequenced_second") - pl.col("asked_second"))
@@ -147,11 +151,23 @@ def measure(results: RunResults) -> Extraction:
         sniped_usd=_total(marked(sniped, quotes, steps)) - _total(sniped["fees_usd"]),
         makers_usd=_gained(results, makers),
         front_run_share=ahead / lots if lots else None,
-        slippage_usd=_total(of_traders.select(beyond).to_series()) / lots if lots else None,
+        slippage_usd=slippage_usd,
+        slippage_deviation_usd=deviation_usd,
         spread_volatility=_mean(steps["spread_volatility"]),
         delay_seconds=_mean(settled.to_series()),
         liquidation_seconds=results.outcome["liquidation_seconds_p50"],
     )
+
+
+def _slippage(traded: pl.DataFrame) -> tuple[float | None, float | None]:
+    """Return mean and standard deviation of what contracts cost beyond the mark when asked."""
+    if traded.is_empty():
+        return None, None
+    lots = traded["lots"].to_numpy()
+    sign = np.sign(traded["signed_lots"].to_numpy())
+    beyond_usd = sign * (traded["premium_usd"] - traded["mark_asked_usd"]).to_numpy()
+    mean = float(np.average(beyond_usd, weights=lots))
+    return mean, float(np.average((beyond_usd - mean) ** 2, weights=lots)) ** 0.5
 
 
 def _orders(results: RunResults) -> pl.DataFrame:

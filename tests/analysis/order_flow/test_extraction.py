@@ -87,6 +87,8 @@ def test_a_run_is_measured_from_its_orders_alone(runs: dict[str, RunResults]) ->
     spent, count = float((beyond * lots).sum()), int(lots.sum())
     assert found.slippage_usd == pytest.approx(spent / count)
     assert spent > 0
+    squares = float(((beyond - spent / count) ** 2 * lots).sum()) / count
+    assert found.slippage_deviation_usd == pytest.approx(squares**0.5)
     ahead = int(traded.filter(pl.col("purpose") == "front_run")["traded_lots"].sum())
     assert found.front_run_share == pytest.approx(ahead / count)
     assert ahead > 0
