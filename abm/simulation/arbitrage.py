@@ -41,7 +41,7 @@ class CrossVenueDesk:
         self._at_best = {}
         self._bids = np.array([exchange.best(Side.BUY) for exchange in world.exchanges])
         self._asks = np.array([exchange.best(Side.SELL) for exchange in world.exchanges])
-        works = [not world.trading_stands_still(chain) for chain in world.all_venue_chains]
+        works = [not world.trading_stands_still(chain) for chain in world.venue_chains]
         alive = np.array([self._marks(venue).alive for venue in range(len(world.exchanges))])
         self._tradable = alive & np.array(works)[:, np.newaxis]
         bids = np.where(self._tradable & (self._bids > NO_BID), self._bids, NO_BID)

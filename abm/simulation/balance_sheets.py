@@ -59,7 +59,7 @@ def _record_solvency(world: World) -> None:
     owed = _owed_by_lock(world, prices)
     claims = world.architecture.claims.units
     native = np.array([not chains for chains in world.place.tokens.locked_on])
-    venues = [world.place.venue_of(account) for account in range(accounts)]
+    venues = world.place.venue_chains
     stand = np.array(world.place.home_chains if world.architecture.reached_by_message else venues)
     margined = np.array(venues)
     vault_of = {clearing.chain: world.cash.vault_of(clearing.house) for clearing in world.clearings}

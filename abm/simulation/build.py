@@ -14,7 +14,7 @@ from abm.network import Transport, build_graph
 from abm.randomness import Streams
 from abm.recording.events import EventLog
 from abm.recording.recorder import Recorder
-from abm.scenario.venues import venue_names
+from abm.scenario.venues import venue_chains, venue_names
 from abm.simulation.firms import Firm, Firms
 from abm.simulation.layers import build_waterfall
 from abm.simulation.layout import Layout, lay_out
@@ -156,6 +156,8 @@ def build_world(scenario: Scenario) -> World:
         place=surroundings,
         architecture=architecture,
         exchanges=exchanges,
+        venue_names=venue_names(scenario),
+        venue_chains=venue_chains(scenario),
         clearings=clearings,
         clearing_of=layout.clearing_of,
         venue_of=layout.venue_of,

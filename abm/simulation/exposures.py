@@ -57,8 +57,8 @@ class BalanceSheet:
         self.equity = self.own + total_value(world.owned_units(), unit_usd)
         self.groups = _groups(world)
         self.nodes = node_names(world)
-        self.margined = [self.nodes[number] for number in world.clearing_of.tolist()]
-        self.stand = [world.architecture.chain_of(account) for account in range(accounts)]
+        self.margined = np.array(self.nodes)[world.clearing_of]
+        self.stand = np.array([world.architecture.chain_of(account) for account in range(accounts)])
 
 
 def node_names(world: World) -> list[str]:
@@ -145,12 +145,9 @@ def _there(
     sheet: BalanceSheet, amounts: NDArray[np.float64], chain: str, node: str | None = None
 ) -> float:
     """Return the sum of amounts that stand on a chain, of all or of one clearing house."""
-    here = np.array(
-        [
-            stand == chain and node in (None, margined)
-            for stand, margined in zip(sheet.stand, sheet.margined, strict=True)
-        ]
-    )
+    here = sheet.stand == chain
+    if node is not None:
+        here &= sheet.margined == node
     return float(amounts[here].sum())
 
 

@@ -160,7 +160,7 @@ def is_from_home(world: World, flow: OrderFlow, intent: Intent) -> bool:
     if not isinstance(intent, Order) or intent.account >= len(world.traders):
         return False
     home = world.traders.chains[intent.account]
-    elsewhere = home != world.all_venue_chains[venue_of(world, intent)]
+    elsewhere = home != world.venue_chains[venue_of(world, intent)]
     return elsewhere and world.traders.kinds[intent.account] in flow.from_home
 
 
@@ -174,7 +174,7 @@ def note_way(
     mark_usd = float(world.book_of(order.account).marks.value[order.instrument])
     if isinstance(intent, Routed):
         purpose = "arbitrage"
-    way = Way(order, venue, purpose, chain or world.all_venue_chains[venue], world.now, mark_usd)
+    way = Way(order, venue, purpose, chain or world.venue_chains[venue], world.now, mark_usd)
     flow.ways.append(way)
     return way
 
@@ -182,7 +182,7 @@ def note_way(
 def send_from_home(world: World, flow: OrderFlow, order: Order) -> None:
     """Send an order from its account's home chain."""
     home = world.traders.chains[order.account]
-    venue = world.all_venue_chains[venue_of(world, order)]
+    venue = world.venue_chains[venue_of(world, order)]
     world.transport.send(
         channel_between(world.graph, home, venue),
         "order",

@@ -25,7 +25,7 @@ def settle_intents(world: World) -> None:
 
     Where the scenario has orders on their way, what is asked queues first.
     """
-    works = [not world.trading_stands_still(chain) for chain in world.all_venue_chains]
+    works = [not world.trading_stands_still(chain) for chain in world.venue_chains]
     if world.order_flow is not None:
         settle_order_flow(world, works, _settle)
         return

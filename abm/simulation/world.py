@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Union
 
-from abm.scenario.venues import venue_chains, venue_names
 from abm.simulation.layers import LayerBook
 from abm.simulation.shocks.effects import Strains
 
@@ -165,8 +164,8 @@ class World:
 
     Accounts are numbered: traders; market makers, then arbitrageurs, clearing house by clearing
     house; and the own account of each clearing house. ``clearings`` and ``books`` stand in the
-    same order, and ``clearing_of`` says whose an account is; ``exchanges`` are all venues', and
-    ``venue_of`` says where a trader trades.
+    same order, and ``clearing_of`` says whose an account is; ``exchanges``, ``venue_names`` and
+    ``venue_chains`` are all venues', and ``venue_of`` says where a trader trades.
     """
 
     scenario: Scenario
@@ -188,6 +187,8 @@ class World:
     place: Surroundings
     architecture: Architecture
     exchanges: tuple[Exchange, ...]
+    venue_names: tuple[str, ...]
+    venue_chains: tuple[str, ...]
     clearings: tuple[Clearing, ...]
     clearing_of: NDArray[np.int64]
     venue_of: NDArray[np.int64]
@@ -256,16 +257,6 @@ class World:
     def marks(self) -> Marks:
         """The first venue's marks."""
         return self.books[0].marks
-
-    @property
-    def venue_names(self) -> tuple[str, ...]:
-        """Names of all venues, in the order of ``exchanges``."""
-        return venue_names(self.scenario)
-
-    @property
-    def all_venue_chains(self) -> tuple[str, ...]:
-        """Chains of all venues, in the order of ``exchanges``."""
-        return venue_chains(self.scenario)
 
     @property
     def waterfalls(self) -> list[Waterfall]:

@@ -142,3 +142,23 @@ def test_book_and_vault_agree_after_any_payments(moves: list[tuple[str, int, int
         assert int(book.balances.sum()) == ledger.balance(VAULT, 0)
         assert ledger.balance(VAULT, 0) + ledger.balance(WALLET, 0) == 1_000
     assert refused >= sum(amount < 0 for _, _, _, amount in moves)
+
+
+def test_each_vault_holds_the_cash_of_its_own_accounts() -> None:
+    ledger = TokenLedger(("USDC",))
+    ledger.open("vault", 2)
+    ledger.open("wallet")
+    ledger.endow(2, 0, 1_000)
+    book = CashBook(ledger, VAULT, 0, 3, clearing_of=[0, 1, 1])
+    book.pay_in(0, 2, 100)
+    book.pay_in(1, 2, 300)
+    book.move(1, 2, 50)
+    assert [ledger.balance(vault, 0) for vault in (0, 1)] == [100, 300]
+    assert [book.vault_of(account) for account in range(3)] == [0, 1, 1]
+    assert book.breaches() == []
+    # Cash that moves between venues without dollars is in no vault.
+    book.move(1, 0, 10)
+    assert book.breaches() == [
+        "cash book says 110 micro-dollars, the vault holds 100",
+        "cash book says 290 micro-dollars, the vault holds 300",
+    ]

@@ -30,20 +30,6 @@ def scenario() -> Scenario:
     return load_scenario(SMALL_CRASH)
 
 
-@pytest.fixture(scope="module")
-def everybody() -> Scenario:
-    """Return a scenario with all roles: two venues, and orders that wait to be read."""
-    more = (
-        *("venue.ordering.rule=first_come", "searchers.count=1", "searchers.capital_usd=1e5"),
-        *("further_venues.second.chain=near", "further_venues.second.insurance_fund_usd=1e3"),
-        *("arbitrageurs.count=1", "arbitrageurs.capital_usd=1e6"),
-        *("traders.buyers.venues.second=1", "traders.buyers.home_chains={near=1}"),
-        "fund_depositors={count=1, share=0.5, leave_below=0.9}",
-        "guardians={count=1, quorum=1, notice_median_seconds=60, pause_hours=1}",
-    )
-    return load_scenario(SMALL_CRASH, more)
-
-
 def same(steps: Counter[str], role: str) -> type[mesa.Agent]:
     """Return a role's own class, but one that counts its steps."""
     own: Any = ROLES[role]
@@ -56,22 +42,25 @@ def same(steps: Counter[str], role: str) -> type[mesa.Agent]:
     return Counting
 
 
-def test_agents_that_do_the_same_give_the_same_tables(everybody: Scenario) -> None:
+ASKED_FOR = ("arbitrageur", "fund_depositor", "guardian", "searcher")
+"""Roles that are there only where a scenario asks for them."""
+
+
+def test_agents_that_do_the_same_give_the_same_tables(scenario: Scenario) -> None:
     steps: Counter[str] = Counter()
     agents = {role: same(steps, role) for role in ROLES}
     tables, plain = (
-        arrow_tables(simulate(everybody, agents=agents)),
-        arrow_tables(simulate(everybody)),
+        arrow_tables(simulate(scenario, agents=agents)),
+        arrow_tables(simulate(scenario)),
     )
     assert all(tables[name].equals(plain[name]) for name in plain)
-    # Nothing is stolen here, and no fund weak enough, that those who watch would have to act.
-    seldom = {"fund_depositor", "guardian"}
-    assert all(steps[role] > 0 for role in ROLES if role not in seldom)
+    assert all(steps[role] > 0 for role in ROLES if role not in ASKED_FOR)
 
 
-def test_the_roles_are_the_agents_that_a_model_makes(everybody: Scenario) -> None:
-    model = OptionsMarket(everybody)
-    assert {type(agent) for agent in model.agents} == set(ROLES.values())
+def test_the_roles_are_the_agents_that_a_model_makes(scenario: Scenario) -> None:
+    model = OptionsMarket(scenario)
+    expected = {make for role, make in ROLES.items() if role not in ASKED_FOR}
+    assert {type(agent) for agent in model.agents} == expected
 
 
 class Absent(mesa.Agent):

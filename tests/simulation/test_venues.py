@@ -255,11 +255,11 @@ def test_a_venue_draws_on_the_other_ones_contribution_only_where_funds_are_share
         trader = int(np.flatnonzero(world.clearing_of == 0)[0])
         maker = world.seats[0].account
         # More than the first venue's fund and own contribution, less than both contributions.
-        debt = 37_500_000_000 + 60_000_000_000 + 10_000_000_000
+        debt = 20_000_000_000 + 80_000_000_000 + 10_000_000_000
         world.cash.move(trader, maker, debt + int(world.cash.balances[trader]))
         use = world.clearings[0].waterfall.pay(trader, 0)
         left[shared] = use.of("socialised")
-        assert use.of("mutual_fund") == (70 if shared else 60) * 10**9
+        assert use.of("mutual_fund") == (90 if shared else 80) * 10**9
         assert world.clearings[1].waterfall.own() == (55 if shared else 65) * 10**9
     assert left == {True: 0, False: 10 * 10**9}
 

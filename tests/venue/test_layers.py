@@ -177,6 +177,41 @@ def test_a_cut_for_all_is_noted_by_account(floor: Floor) -> None:
     assert layer.cut.tolist() == [0, 80, 20, 0, 0, 0]
 
 
+def test_only_members_of_the_venue_are_cut(floor: Floor) -> None:
+    floor.deposit(1, 300)
+    floor.deposit(2, 300)
+    members = np.array([True, True, False, True, True, True])
+    layer = Socialisation(floor.cash, members)
+    floor.cash.move(0, 3, 100)
+    # 300 of account 1 and 100 of the maker 3; account 2 is another venue's.
+    assert layer.pay(0, 80) == 80
+    assert layer.cut.tolist() == [0, 60, 0, 20, 0, 0]
+
+
+def test_only_profits_of_the_venue_are_taken(floor: Floor) -> None:
+    members = np.array([True, True, False, True, True, True])
+    layer = Deleveraging(floor.cash, members)
+    stood = standing([0, 50, 500, 0, 0, 0], [0.0, 1.0, 9.0, 0.0, 0.0, 0.0])
+    assert layer.pay(0, 100, stood) == 50
+    assert layer.cut.tolist() == [0, 50, 0, 0, 0, 0]
+
+
+def test_a_shared_fund_weighs_simulated_venues_by_their_own_requirements(floor: Floor) -> None:
+    first = floor.ledger.open("members", 2)
+    floor.ledger.endow(first, USDC, 1_000)
+    floor.ledger.endow(first + 1, USDC, 1_000)
+    nobody = np.zeros(0, dtype=np.int64)
+    layer = SharedFund(
+        floor.ledger, floor.cash, [first + 1, first], "requirement", nobody, venues=(1, 0)
+    )
+    stood = Standing(np.zeros(6, dtype=np.int64), np.zeros(6), (300, 100), (0, 0))
+    owe(floor, 400)
+    assert layer.pay(0, 400, stood) == 400
+    # The second venue draws: 100 of 400 from itself, 300 from the first.
+    assert layer.held().tolist() == [900, 700]
+    assert layer.own() == 900
+
+
 # --- all together
 
 

@@ -18,6 +18,7 @@ from abm.analysis.figures import (
     losses,
     messages,
     oracles,
+    venues,
 )
 from abm.analysis.figures.base import Figure, nothing
 
@@ -29,11 +30,11 @@ if TYPE_CHECKING:
 __all__ = ["BY_PAGE", "FIGURES", "REPORT", "Figure", "nothing"]
 
 BY_PAGE: dict[str, tuple[Callable[[RunResults], Figure], ...]] = {
-    "Losses": (*losses.FIGURES, *commitments.FIGURES),
+    "Losses": (*losses.FIGURES, *venues.FUNDS, *commitments.FIGURES),
     "Contagion map": contagion_map.FIGURES,
     "Liquidations": liquidations.FIGURES,
     "Messages": (*messages.FIGURES, *oracles.FIGURES),
-    "Liquidity": (*liquidity.FIGURES, *flows.FIGURES),
+    "Liquidity": (*liquidity.FIGURES, *venues.QUOTES, *flows.FIGURES),
     "Causes": cause_tree.FIGURES,
 }
 """The figures of one run by the page that shows them."""

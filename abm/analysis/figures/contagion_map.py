@@ -303,7 +303,7 @@ def _chain_trace(history: MapHistory, places: Places, state: MapState) -> Trace:
         "<br>".join(
             [
                 f"<b>{chain.name}</b>"
-                + (" (options venue)" if chain.name == history.venue else "")
+                + (" (options venue)" if chain.name in history.venues else "")
                 + (" ✕ halted" if chain.halted else ""),
                 *chain_lines(chain),
             ]
@@ -331,7 +331,7 @@ def _chain_trace(history: MapHistory, places: Places, state: MapState) -> Trace:
             "showscale": True,
             "colorbar": {"title": {"text": "open<br>liquidations"}, "thickness": 14, "len": 0.7},
             "symbol": [
-                "x" if chain.halted else "square" if chain.name == history.venue else "circle"
+                "x" if chain.halted else "square" if chain.name in history.venues else "circle"
                 for chain in state.chains
             ],
             "line": {
@@ -377,7 +377,7 @@ def _finished(figure: Figure, history: MapHistory, label: str) -> Figure:
         title={"text": label, "x": 0.02, "font": {"size": 16}},
         margin={**LAYOUT["margin"], "t": 60, "l": 20, "r": 20},
     )
-    reach_x, reach_y = np.abs(places).max(axis=0) + np.array([0.75, 0.55])
+    reach_x, reach_y = np.abs(places).max(axis=0) + np.array([0.75, 0.75])
     figure.plot.update_xaxes(visible=False, range=[-reach_x, reach_x], fixedrange=True)
     figure.plot.update_yaxes(visible=False, range=[-reach_y, reach_y], fixedrange=True)
     return figure

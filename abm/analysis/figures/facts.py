@@ -179,6 +179,14 @@ def venue_of(results: RunResults) -> str | None:
     return max(chains_of(results), key=ends.count, default=None)
 
 
+def venues_of(results: RunResults) -> list[str]:
+    """Return the chains of all options venues, the first one's first."""
+    first = venue_of(results)
+    further = scenario_of(results).get("further_venues", {})
+    found = [] if first is None else [first]
+    return [*found, *(str(venue["chain"]) for venue in further.values())]
+
+
 def channels_of(results: RunResults) -> list[Channel]:
     """Return the channels, in the order of the scenario."""
     scenario = scenario_of(results)

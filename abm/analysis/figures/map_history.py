@@ -16,6 +16,7 @@ from abm.analysis.figures.facts import (
     rows_of,
     shocks_of,
     venue_of,
+    venues_of,
 )
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ class MapHistory:
         self.chains = chains_of(results)
         self.channels = channels_of(results)
         self.venue = venue_of(results)
+        self.venues = venues_of(results)
         self.shocks = shocks_of(results)
         samples = rows_of(results, "chains")
         self.seconds: list[int] = samples["second"].unique().sort().to_list()
@@ -123,8 +125,8 @@ class MapHistory:
             for name, part in _by_name(losses.with_columns(total), "chain").items()
         }
         self.most_stress = int(max((part.max() for part in self.stress.values()), default=0))
-        # The venue's own vault would make all other chains look alike.
-        others = [name for name in self.chains if name != self.venue] or self.chains
+        # A venue's own vault would make all other chains look alike.
+        others = [name for name in self.chains if name not in self.venues] or self.chains
         self.most_usd = max((self._equity(name, 0) for name in others), default=0.0)
 
     @property
@@ -151,7 +153,7 @@ class MapHistory:
     def _equity(self, name: str, place: int) -> float:
         at = self.seconds[place]
         sheet = _last(self._sheets.get(name), at)
-        if name == self.venue and sheet:
+        if name in self.venues and sheet:
             return float(sheet["assets_usd"] or 0.0)
         return float(_last(self._samples.get(name), at).get("collateral_usd") or 0.0)
 
