@@ -81,6 +81,33 @@ def test_first_come_without_delay_is_what_venues_do_anyway(more: tuple[str, ...]
         assert queued.rows[table] == plain.rows[table], table
 
 
+@pytest.mark.parametrize("rule", ["first_come", "priority_fee", "batch_auction", "encrypted"])
+@pytest.mark.parametrize("architecture", ["message_passing", "unified_pool"])
+def test_every_venue_has_a_queue_under_every_rule(rule: str, architecture: str) -> None:
+    changes = (
+        *SECOND_VENUE,
+        f"collateral.architecture={architecture}",
+        f"venue.ordering.rule={rule}",
+        "venue.ordering.delay_median_seconds=20",
+        "venue.ordering.decryption_delay_seconds=60",
+        "venue.ordering.fee_median_usd=0.5",
+        *("searchers.count=2", "searchers.capital_usd=1e5"),
+        "traders.sellers.orders_from_home=true",
+    )
+    # Invariants are checked at every step: a breach would stop the run.
+    recorder = simulate(load_scenario(SMALL_CRASH, changes))
+    for venue in ("main", "second"):
+        settled = [
+            row
+            for row in rows(recorder, "orders", venue=venue, outcome="traded")
+            if row["purpose"] in ("trade", "arbitrage")
+        ]
+        assert settled
+        assert {trade["venue"] for trade in rows(recorder, "trades", kind="order")} >= {venue}
+    fees = sum(row["fee_usd"] for row in rows(recorder, "orders"))
+    assert (fees > 0) == (rule == "priority_fee")
+
+
 def test_a_delay_changes_what_trades_and_no_order_comes_before_its_time() -> None:
     recorder = simulate(crash(rule="first_come", delay_median_seconds=90, delay_ln_sigma=0.5))
     assert recorder.rows["trades"] != simulate(crash()).rows["trades"]
