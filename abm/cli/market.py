@@ -1,11 +1,15 @@
-"""The commands on the market of a run: flow and facts."""
+"""The commands on the market of a run: flow and facts; of several: extraction."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from abm.analysis.estimates import Estimate
+    from abm.analysis.order_flow.extraction import ExtractionRow
 
 RunFolder = Annotated[
     Path, typer.Argument(metavar="RUN", help="The folder of a run.", show_default=False)
@@ -92,7 +96,83 @@ def facts(run: RunFolder) -> None:
     typer.echo(f"{met} of {asked} facts met")
 
 
+def extraction(
+    folders: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="STUDY|RUN ...", help="The folder of a study, or of runs.", show_default=False
+        ),
+    ],
+) -> None:
+    """Say by rule of ordering what searchers take, and what traders' orders cost and wait."""
+    from abm.analysis.order_flow.extraction import extraction_rows, runs_of_study
+    from abm.recording.results import read_results
+    from abm.recording.study import STUDY, read_study
+
+    runs = [
+        run
+        for folder in folders
+        for run in (
+            runs_of_study(read_study(folder))
+            if (folder / STUDY).is_file()
+            else [(read_results(folder), "")]
+        )
+    ]
+    _print_extraction(extraction_rows(runs))
+
+
+EXTRACTION_NOTE = """\
+Take and sniped, of it: what searchers gained after fees, thousands of USD a run. Ahead: % of
+contracts taken ahead of orders, of those that orders traded. Slippage: USD a contract beyond the
+mark when asked; change: from the first line, seed by seed; deviation: over contracts. Spread:
+quoted, in points of volatility. Delay: from asking to settlement. Liquidation: breach to end.
+"""
+
+
+def _print_extraction(rows: list[ExtractionRow]) -> None:
+    from abm.units import format_duration
+
+    headings = ("Take", "Sniped", "Ahead", "Slippage", "Change", "Deviation", "Spread")
+    written = "".join(f"{heading:>13}" for heading in headings)
+    typer.echo(f"{'Rule':<14}{'Decrypted':>10}{written}{'Delay':>9}{'Liquidation':>13}")
+    for row in rows:
+        delay, means = row.decryption_delay_seconds, row.means
+        cells = (
+            _interval(means["take_usd"], 1e3),
+            _interval(means["sniped_usd"], 1e3),
+            _interval(means["front_run_share"], 0.01),
+            _interval(means["slippage_usd"], 1.0, digits=2),
+            _interval(row.slippage_change, 1.0, digits=2),
+            _interval(means["slippage_deviation_usd"], 1.0),
+            _interval(means["spread_volatility"], 0.01),
+        )
+        waits = [
+            "none" if mean is None else format_duration(mean.value)
+            for mean in (means["delay_seconds"], means["liquidation_seconds"])
+        ]
+        after = "-" if delay is None else format_duration(delay)
+        line = "".join(f"{cell:>13}" for cell in cells)
+        typer.echo(
+            f"{row.rule:<14}{after:>10}{line}{waits[0]:>9}{waits[1]:>13}  {row.also}".rstrip()
+        )
+    runs = max((mean.count for row in rows for mean in row.means.values() if mean), default=0)
+    of_runs = (
+        "One run each" if runs == 1 else f"Means of up to {runs} runs, ± half the 95 % interval"
+    )
+    typer.echo(f"{EXTRACTION_NOTE}{of_runs}.")
+
+
+def _interval(estimate: Estimate | None, scale: float, digits: int = 1) -> str:
+    """Write a mean with half its interval."""
+    if estimate is None:
+        return "-"
+    text = f"{estimate.value / scale:,.{digits}f}"
+    if estimate.low is not None and estimate.high is not None:
+        text += f" ± {(estimate.high - estimate.low) / 2 / scale:,.{digits}f}"
+    return text
+
+
 def register(app: typer.Typer) -> None:
     """Add these commands to the command line."""
-    for command in (flow, facts):
+    for command in (flow, facts, extraction):
         app.command()(command)

@@ -16,14 +16,16 @@ class Fate(StrEnum):
     VOID = "void"
 
 
-TELLING_KINDS = frozenset({"balance_report", "margin_call"})
+TELLING_KINDS = frozenset({"balance_report", "margin_call", "order"})
 """Kinds of message that only tell; all others move tokens, and stand still in a freeze."""
 
 WEIGHTLESS_KINDS = TELLING_KINDS | {"seizure"}
 """Kinds that bring no tokens along; the value of all others counts against rate limits."""
 
+ONCE_KINDS = frozenset({"order"})
+"""Kinds that nobody sends again when they are lost: their time is over."""
 
-MARGIN_KINDS = TELLING_KINDS | {"burn", "proceeds", "seizure"}
+MARGIN_KINDS = frozenset({"balance_report", "margin_call", "burn", "proceeds", "seizure"})
 """Kinds on the way from a breach to its cure: a venue's knowledge, its orders, what they bring."""
 
 

@@ -12,7 +12,7 @@ from abm.network.conditions import Conditions
 from abm.network.delays import draw_count, draw_delays, typical_delay
 from abm.network.lanes import resolve_lane
 from abm.network.limits import RateLimits
-from abm.network.messages import TELLING_KINDS, WEIGHTLESS_KINDS, Fate, Message, Transit
+from abm.network.messages import ONCE_KINDS, TELLING_KINDS, WEIGHTLESS_KINDS, Fate, Message, Transit
 from abm.network.nonces import NonceBook
 from abm.network.places import Haltable
 
@@ -364,6 +364,9 @@ class Transport:
             if self.transits[identifier].end_second is not None:
                 continue
             self._end(self.transits[identifier], Fate.LOST, now)
+            if message.kind in ONCE_KINDS:
+                self._call_next(message.channel, now)
+                continue
             again = replace(message, id=len(self.transits), sent_second=now, repeat_of=message.id)
             self._start(again, now)
         return expired

@@ -55,6 +55,10 @@ class Traders(Table):
     ] = None
     orders_per_day: Annotated[NotNegative, Field(description="Mean arrivals of one trader")]
     market_order_share: Annotated[Fraction, Field(description="Of its orders")] = 0.7
+    orders_from_home: Annotated[
+        bool,
+        Field(description="Sends its orders as messages from its home chain to the venue's"),
+    ] = False
     put_share: Annotated[
         Fraction | None,
         Field(description="Chance of a put rather than a call, instead of the strategy's own"),

@@ -21,6 +21,7 @@ from abm.scenario.fields import (
     PositiveSeconds,
     Table,
 )
+from abm.scenario.ordering import Ordering
 from abm.scenario.prices import Price, Underlying, VolatilityIndex
 from abm.units import MICRO, SECONDS_PER_DAY, SECONDS_PER_YEAR
 
@@ -194,6 +195,14 @@ class ExchangeRules(Table):
             "margin and the venue's vault go"
         ),
     ] = False
+
+    ordering: Annotated[
+        Ordering | None,
+        Field(
+            description="How orders reach the venue and in which order; all in the step of asking, "
+            "in the order of the agents' turns, if not given"
+        ),
+    ] = None
 
     @model_validator(mode="after")
     def _tick_is_whole(self) -> ExchangeRules:

@@ -24,6 +24,7 @@ from abm.scenario.hedge_market import HedgeMarket, hedge_market_problems
 from abm.scenario.history import HistoricRange
 from abm.scenario.market import ExchangeRules, Market, StressGrid
 from abm.scenario.network import OWN_WORTHS, Chain, Channel, Protocol, Token
+from abm.scenario.ordering import Searchers, ordering_problems
 from abm.scenario.prices import ClusteredPrice, ReplayPrice
 from abm.scenario.references import unknown
 from abm.scenario.shock_checks import shock_problems
@@ -72,6 +73,9 @@ class Scenario(Table):
     relayers: Relayers
     oracles: Oracles = Oracles()
     liquidators: Liquidators
+    searchers: Annotated[
+        Searchers | None, Field(description="Who trades on what waits; nobody if not given")
+    ] = None
     fund_depositors: FundDepositors | None = None
     guardians: Guardians | None = None
     shocks: Annotated[dict[Name, Shock], Field(default_factory=dict)]
@@ -270,6 +274,7 @@ def cross_table_problems(scenario: Scenario) -> list[Problem]:
         _time_problems,
         shock_problems,
         waterfall_problems,
+        ordering_problems,
         venue_problems,
         watcher_problems,
         hedge_market_problems,

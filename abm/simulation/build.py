@@ -22,6 +22,7 @@ from abm.simulation.layout import Layout, lay_out
 from abm.simulation.local_market import build_local_market
 from abm.simulation.market import draw_market
 from abm.simulation.opening import endow, open_positions
+from abm.simulation.order_flow import open_order_flow
 from abm.simulation.population import (
     draw_arrivals,
     draw_liquidators,
@@ -191,6 +192,7 @@ def build_world(scenario: Scenario) -> World:
         trades_recorded=[0] * len(exchanges),
         local=build_local_market(scenario, cash, holders.outside, opening.price_usd),
     )
+    open_order_flow(world)
     endow(world)
     # Vaults report their opening balances, as if all had been delivered long ago.
     architecture.claims.units[:] = surroundings.vault_balances()

@@ -14,6 +14,7 @@ from abm.network import Fate, Transit
 from abm.recording.events import THEFTS
 from abm.scenario.waterfall import FUNDED, LAYERS
 from abm.simulation.balance_sheets import record_moves
+from abm.simulation.sequencing import record_orders
 from abm.simulation.snapshots import record_accounts
 from abm.units import SECONDS_PER_HOUR, dollars
 from abm.venue import Outcome
@@ -35,6 +36,7 @@ def record_end(world: World) -> None:
     _record_liquidations(world)
     _record_auctions(world)
     record_moves(world)
+    record_orders(world)
     _record_cuts(world)
     _record_shortfalls(world)
     for token, name in enumerate(world.ledger.tokens):

@@ -28,7 +28,7 @@ class Layout:
     Attributes
     ----------
     traders : int
-        How many of the accounts are traders'.
+        How many of the accounts are traders' or searchers'.
     makers, arbitrageurs : tuple of tuple of int
         Accounts of each firm, in the order of the clearing houses.
     houses : tuple of int
@@ -74,6 +74,8 @@ def lay_out(scenario: Scenario, streams: Streams) -> Layout:
         else:
             drawn = pick(rule.venues, rule.count, streams.get("venues", kind))
             trading += [names.index(name) for name in drawn]
+    # Searchers are numbered behind traders, and trade at the first venue.
+    trading += [0] * (scenario.searchers.count if scenario.searchers is not None else 0)
     traders = len(trading)
     makers = _firms(traders, scenario.market_makers.count, clearings)
     count = 0 if scenario.arbitrageurs is None else scenario.arbitrageurs.count

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from abm.collateral.at_venue import resend
+from abm.network.messages import ONCE_KINDS
 from abm.simulation.decisions import schedule_top_up
 from abm.simulation.firms import Remittance, receive
 from abm.simulation.layers import tell_standing
+from abm.simulation.order_flow import Way, receive_order
 from abm.simulation.settlement import settle_bids, settle_resales
 from abm.simulation.shocks import accept_forged
 
@@ -24,6 +26,8 @@ def deliver_messages(world: World) -> None:
             continue
         if transit.message.forged:
             accept_forged(world, transit)
+        elif isinstance(transit.message.payload, Way):
+            receive_order(world, transit.message.payload, transit.end_second or world.now)
         elif isinstance(transit.message.payload, Remittance):
             receive(world, transit.message, transit.message.payload)
         else:
@@ -31,7 +35,7 @@ def deliver_messages(world: World) -> None:
     for transit in world.transport.expire_and_repeat(world.now):
         if isinstance(transit.message.payload, Remittance):
             resend(world.transport, transit.message, world.now)
-        else:
+        elif transit.message.kind not in ONCE_KINDS:
             world.architecture.expire(transit.message, world.now)
     world.architecture.advance(world.now)
     take_events(world)

@@ -14,6 +14,7 @@ from abm.simulation.feeds import FeedDesk
 from abm.simulation.guard import GuardDesk
 from abm.simulation.population import trader_rule
 from abm.simulation.roles import cast
+from abm.simulation.searching import SearcherDesk
 from abm.simulation.step import advance
 
 if TYPE_CHECKING:
@@ -45,8 +46,9 @@ class OptionsMarket(mesa.Model):
     ----------
     world : World
         All state; agents see it through desks.
-    traders, oracles, relayers, standing_agents : list
-        Traders by account, oracles by chain, relayers, and those that may act at any step.
+    traders, oracles, relayers, searchers, standing_agents : list
+        Traders by account, oracles by chain, relayers, searchers, and those that may act at any
+        step.
     watching : list of (str, Watched, list)
         The others, by role: arbitrageurs, depositors of funds, guardians.
     """
@@ -66,7 +68,7 @@ class OptionsMarket(mesa.Model):
         self.bids = AuctionDesk(world)
         self.traders = [
             make["trader"](self, slot, trader_rule(scenario, world.traders, slot), self.orders)
-            for slot in range(len(world.traders))
+            for slot in range(len(world.traders) - len(world.traders.searchers))
         ]
         self.oracles = [
             make["oracle"](self, chain, scenario.oracles, self.feeds) for chain in self.feeds.chains
@@ -82,6 +84,11 @@ class OptionsMarket(mesa.Model):
         liquidators = [
             make["liquidator"](self, slot, scenario.liquidators, self.bids)
             for slot in range(scenario.liquidators.count)
+        ]
+        self.search_desk = SearcherDesk(world)
+        self.searchers = [
+            make["searcher"](self, slot, scenario.searchers, self.search_desk)
+            for slot in world.traders.searchers
         ]
         self.arbitrage = CrossVenueDesk(world)
         self.deposits = FundDesk(world)

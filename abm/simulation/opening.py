@@ -31,7 +31,11 @@ def endow(world: World) -> None:
     cash = world.cash.token
     names = list(scenario.tokens)
     price = world.price_usd
-    for trader in range(len(world.traders)):
+    for searcher in world.traders.searchers:
+        amount = round(float(world.traders.wealth_usd[searcher]) * MICRO)
+        ledger.endow(holders.wallet + searcher, cash, amount)
+        world.cash.pay_in(searcher, holders.wallet + searcher, amount)
+    for trader in range(len(world.traders) - len(world.traders.searchers)):
         name = world.traders.tokens[trader]
         token, rule = names.index(name), scenario.tokens[name]
         per_usd = rule.base_units / worth_usd(rule.worth, price)
@@ -71,7 +75,7 @@ def open_positions(world: World) -> None:
     draws = rng.random((len(world.traders), DRAWS_PER_ARRIVAL + 1))
     unit = unit_initial(world.books[0].margin, len(world.instruments))
     mean = world.scenario.venue.opening_utilisation
-    for trader in range(len(world.traders)):
+    for trader in range(len(world.traders) - len(world.traders.searchers)):
         rule = trader_rule(world.scenario, world.traders, trader)
         view = TraderView(
             world.instruments,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from abm.agents import DRAWS_PER_ARRIVAL
+from abm.scenario.ordering import SEARCHER
 from abm.units import SECONDS_PER_DAY
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TraderPopulation:
-    """Traders, one row each, in the scenario's order of kinds.
+    """Traders, one row each, in the scenario's order of kinds; after them the searchers.
 
     Attributes
     ----------
@@ -38,7 +39,9 @@ class TraderPopulation:
     reaction_seconds : ndarray, shape (traders,)
         How long it takes to.
     orders_per_second : ndarray, shape (traders,)
-        Rate of arrivals.
+        Rate of arrivals; searchers have none.
+    searchers : range
+        Accounts of the searchers.
     """
 
     kinds: tuple[str, ...]
@@ -49,9 +52,10 @@ class TraderPopulation:
     tops_up: NDArray[np.bool_]
     reaction_seconds: NDArray[np.float64]
     orders_per_second: NDArray[np.float64]
+    searchers: range = range(0)
 
     def __len__(self) -> int:
-        """Return the number of traders."""
+        """Return the number of traders and searchers."""
         return len(self.kinds)
 
 
@@ -76,6 +80,15 @@ def draw_traders(scenario: Scenario, streams: Streams) -> TraderPopulation:
         columns["tops_up"].append(tops_up.astype(np.float64))
         columns["reaction"].append(reaction)
         columns["rate"].append(np.full(rule.count, rule.orders_per_day / SECONDS_PER_DAY))
+    first_searcher = len(kinds)
+    if scenario.searchers is not None:
+        count = scenario.searchers.count
+        kinds += [SEARCHER] * count
+        chains += [scenario.venue.chain] * count
+        tokens += [scenario.cash_token] * count
+        for name, parts in columns.items():
+            value = scenario.searchers.capital_usd if name == "wealth" else 0.0
+            parts.append(np.full(count, value))
     joined = {name: np.concatenate(parts) for name, parts in columns.items()}
     return TraderPopulation(
         tuple(kinds),
@@ -86,6 +99,7 @@ def draw_traders(scenario: Scenario, streams: Streams) -> TraderPopulation:
         joined["tops_up"].astype(np.bool_),
         joined["reaction"],
         joined["rate"],
+        range(first_searcher, len(kinds)),
     )
 
 
@@ -153,7 +167,8 @@ def draw_arrivals(
     cumulative = np.cumsum(rates) / total if total > 0 else np.ones(len(rates))
     uniforms = rng.random((int(first[-1]), 1 + DRAWS_PER_ARRIVAL))
     trader = np.searchsorted(cumulative, uniforms[:, 0], side="right")
-    return Arrivals(first, np.minimum(trader, len(rates) - 1), uniforms[:, 1:])
+    last = population.searchers.start - 1 if population.searchers else len(rates) - 1
+    return Arrivals(first, np.minimum(trader, last), uniforms[:, 1:])
 
 
 def arrival_counts(

@@ -16,6 +16,7 @@ from abm.agents import (
     MarketMaker,
     Oracle,
     Relayer,
+    Searcher,
     Trader,
 )
 from abm.errors import Problem, ScenarioError
@@ -32,6 +33,7 @@ ROLES: dict[str, MakeAgent] = {
     "relayer": Relayer,
     "oracle": Oracle,
     "liquidator": Liquidator,
+    "searcher": Searcher,
     "arbitrageur": Arbitrageur,
     "fund_depositor": FundDepositor,
     "guardian": Guardian,

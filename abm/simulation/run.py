@@ -62,12 +62,13 @@ def simulate(
         Called with the simulated second after every step.
     agents : mapping of str to callable, optional
         Who plays a role instead of the agents of this package, by its name: ``trader``,
-        ``market_maker``, ``relayer``, ``oracle`` or ``liquidator``. A subclass of ``mesa.Agent``,
-        or a function that returns one, called as the class in ``abm.agents`` is: with the model,
-        a slot (an oracle's chain), the scenario's parameters of the role, and a desk that shows
-        what it may see and takes what it asks for. It is stepped where it has something to do: a
-        trader when it arrives, a maker whose ladder is old, has traded or stands at an old price,
-        a relayer with messages, a liquidator with auctions on its chain, an oracle always.
+        ``market_maker``, ``relayer``, ``oracle``, ``liquidator`` or ``searcher``. A subclass of
+        ``mesa.Agent``, or a function that returns one, called as the class in ``abm.agents`` is:
+        with the model, a slot (an oracle's chain), the scenario's parameters of the role, and a
+        desk that shows what it may see and takes what it asks for. It is stepped where it has
+        something to do: a trader when it arrives, a maker whose ladder is old, has traded or stands
+        at an old price, a relayer with messages, a liquidator with auctions on its chain, an oracle
+        and a searcher always.
         Whatever of it is random must come from ``model.random`` or the draws of its desk.
 
     Returns

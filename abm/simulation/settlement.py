@@ -10,7 +10,10 @@ import numpy as np
 
 from abm.market import settlement_price
 from abm.simulation.local_market import sell_locally
-from abm.simulation.world import Ladder, Refill, Resale, Routed, Seat, World
+from abm.simulation.order_checks import is_taken
+from abm.simulation.order_flow import venue_of
+from abm.simulation.sequencing import settle_order_flow
+from abm.simulation.world import Intent, Ladder, Refill, Resale, Routed, Seat, World
 from abm.units import MICRO, seconds
 from abm.venue import Order
 
@@ -19,38 +22,37 @@ if TYPE_CHECKING:
 
 
 def settle_intents(world: World) -> None:
-    """Apply what agents asked of the exchanges, in the order of asking, and clear it."""
+    """Apply what agents asked of the exchanges, in the order of asking, and clear it.
+
+    Where the scenario has orders on their way, what is asked queues first.
+    """
     works = [not world.trading_stands_still(chain) for chain in world.venue_chains]
+    if world.order_flow is not None:
+        settle_order_flow(world, works, _settle)
+        return
     # Cancels go first, as real venues order them: otherwise the first maker to see a new price
     # would trade against the others' old ones, of the same minute.
-    asked = [intent for intent in world.intents.trading if works[_venue(world, intent)]]
+    asked = [intent for intent in world.intents.trading if works[venue_of(world, intent)]]
     for intent in asked:
         if isinstance(intent, Ladder):
             seat = world.seats[intent.maker]
             world.exchanges[seat.venue].quotes.withdraw(seat.firm)
     for intent in asked:
-        match intent:
-            case Order():
-                _settle_order(world, intent, world.exchange_of(intent.account))
-            case Routed(venue, order):
-                _settle_order(world, order, world.exchanges[venue])
-            case Ladder(maker, quote):
-                if quote is not None:
-                    _post(world, world.seats[maker], quote)
-            case Refill(maker):
-                _post(world, world.seats[maker], None)
+        _settle(world, intent)
     world.intents.trading.clear()
 
 
-def _venue(world: World, intent: Order | Ladder | Refill | Routed) -> int:
-    """Return the number of the venue that an intent is for."""
+def _settle(world: World, intent: Intent) -> None:
     match intent:
         case Order():
-            return int(world.venue_of[intent.account])
-        case Routed():
-            return intent.venue
-        case _:
-            return world.seats[intent.maker].venue
+            _settle_order(world, intent, world.exchange_of(intent.account))
+        case Routed(venue, order):
+            _settle_order(world, order, world.exchanges[venue])
+        case Ladder(maker, quote):
+            if quote is not None:
+                _post(world, world.seats[maker], quote)
+        case Refill(maker):
+            _post(world, world.seats[maker], None)
 
 
 def _post(world: World, seat: Seat, quote: MassQuote | None) -> None:
@@ -65,29 +67,12 @@ def _post(world: World, seat: Seat, quote: MassQuote | None) -> None:
 
 
 def _settle_order(world: World, order: Order, exchange: Exchange) -> None:
-    """Match an order if the account keeps its initial margin after the whole of it.
-
-    It is taken to trade at its limit; a market order, which has none, as the book would fill it.
-    """
-    account, instrument = order.account, order.instrument
-    book = world.book_of(account)
-    if not book.marks.alive[instrument] or world.desk.is_open(account):
-        return
-    lots, ticks = order.lots, order.limit_ticks
-    if order.is_market:
-        lots, ticks = exchange.prospect(order)
-    signed = order.side * lots
+    """Match an order if the account keeps its initial margin after the whole of it."""
     # As it is now: a second order of the same step is checked against what the first one left.
-    row = world.positions.row(account).copy()
-    row[instrument] += signed
-    required = book.margin.initial(row)
-    premium = ticks * exchange.tick_usd
-    equity = float(world.beliefs.equity[account]) + signed * (
-        float(book.marks.value[instrument]) - premium
-    )
-    if equity < required:
-        return
-    exchange.submit(order, book.marks.price_usd)
+    row = world.positions.row(order.account).copy()
+    taken, _ = is_taken(world, order, exchange, row)
+    if taken:
+        exchange.submit(order, world.book_of(order.account).marks.price_usd)
 
 
 def expire_series(world: World) -> None:

@@ -12,6 +12,7 @@ from abm.simulation.layers import watch_outages
 from abm.simulation.liquidations import deliver_messages, liquidate
 from abm.simulation.local_market import relax_local_prices
 from abm.simulation.revaluation import mark, revalue
+from abm.simulation.searching import search
 from abm.simulation.settlement import expire_series, settle_intents
 from abm.simulation.shocks import apply_shocks
 from abm.simulation.snapshots import record_step
@@ -47,6 +48,7 @@ def end_step(model: OptionsMarket) -> None:
     """Let agents decide, and the world answer."""
     world = model.world
     decide(model)  # 5
+    search(model)
     request_withdrawals(world)
     model.deposits.pay_out()
     bring_dollars(world)

@@ -31,7 +31,7 @@ class WithdrawalPlans:
         Ordinary withdrawals by time.
     share : ndarray, shape (planned,)
         Of what is free then.
-    runs_below : ndarray, shape (traders,)
+    runs_below : ndarray, shape (traders and searchers,)
         A trader takes all it can once the fund is below this share of what it was, or a wrapped
         token's backing below this share of its face; 0 for one who never runs.
     """
@@ -61,7 +61,7 @@ def draw_withdrawals(scenario: Scenario, streams: Streams) -> WithdrawalPlans:
         second[order],
         np.concatenate(traders)[order],
         np.concatenate(shares)[order],
-        np.concatenate(runs),
+        np.concatenate([*runs, np.zeros(scenario.searchers.count if scenario.searchers else 0)]),
     )
 
 

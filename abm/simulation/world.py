@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Union
 
 from abm.simulation.layers import LayerBook
 from abm.simulation.shocks.effects import Strains
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from abm.simulation.firms import Firms
     from abm.simulation.local_market import LocalMarket
     from abm.simulation.market import MarketPath
+    from abm.simulation.order_flow import OrderFlow
     from abm.simulation.population import (
         Arrivals,
         LiquidatorPopulation,
@@ -87,11 +88,15 @@ class Routed:
     order: Order
 
 
+Intent = Union["Order", Ladder, Refill, Routed]
+"""One thing asked of a venue."""
+
+
 @dataclass
 class Intents:
     """What agents asked for in this step, not yet applied, in the order of asking."""
 
-    trading: list[Order | Ladder | Refill | Routed] = field(default_factory=list)
+    trading: list[Intent] = field(default_factory=list)
     bids: list[Bid] = field(default_factory=list)
 
 
@@ -221,6 +226,7 @@ class World:
     trades_recorded: list[int] = field(default_factory=list)
     band: StaticBand | None = None
     layer_book: LayerBook = field(default_factory=LayerBook)
+    order_flow: OrderFlow | None = None
 
     @property
     def now(self) -> int:

@@ -193,6 +193,21 @@ class OrderBook:
             return self._bids.remove(-order.limit_ticks, sequence)
         return self._asks.remove(order.limit_ticks, sequence)
 
+    def reduce(self, sequence: int, lots: int) -> Side:
+        """Take contracts off the order that arrived at this place; return its side.
+
+        It keeps its place in its queue, and leaves the book with its last contract.
+        """
+        order = self._orders[sequence]
+        side = self._side(order.side)
+        rank = -order.side * order.limit_ticks
+        if side.queues[rank][sequence] == lots:
+            self.cancel_order(sequence)
+        else:
+            side.queues[rank][sequence] -= lots
+            side.lots -= lots
+        return order.side
+
 
 class _BookSide:
     """Queues of one side by the rank of their price: the lower it is, the sooner they trade.

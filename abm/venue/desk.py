@@ -12,11 +12,11 @@ import numpy as np
 
 from abm.collateral import Arrived, CallArrived, Reach, Seized, SeizureOrder
 from abm.units import dollars
-from abm.venue.liquidation import Liquidation, Outcome, Stage, seizure_target
+from abm.venue.liquidation import Liquidation, Outcome, Stage, at_once, seizure_target
 from abm.venue.orders import Order, Side, Trade, TradeKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -59,6 +59,8 @@ class LiquidationDesk:
         Base units seized from an account's vault that are not home yet.
     written_off : ndarray of bool, shape (accounts,)
         Accounts whose loss not even the waterfall could cover.
+    close_out_is_settled : callable
+        Whether close-outs trade in the book at a second, given when their closing began.
     """
 
     def __init__(
@@ -86,6 +88,7 @@ class LiquidationDesk:
         self._clearing_of: list[int] = numbers.tolist()
         self._margined = margined
         self._open: dict[int, Liquidation] = {}
+        self.close_out_is_settled: Callable[[int, int], bool] = at_once
         self._has_open = np.zeros(accounts, dtype=np.bool_)
         self._on_sale: dict[int, list[Auction]] = {}
         self.written_off = np.zeros(accounts, dtype=np.bool_)
@@ -312,12 +315,13 @@ class LiquidationDesk:
         marks, exchanges = self._marks(account, beliefs), self._clearing(account).exchanges
         trades = [len(exchange.trades) for exchange in exchanges]
         patience = now - liquidation.closing_second >= self._rule.take_over_seconds
+        settled = self.close_out_is_settled(liquidation.closing_second, now)
         flat = True
         for instrument, held in self._positions.held(account):
             side = Side.SELL if held > 0 else Side.BUY
             left = abs(held)
             for exchange in exchanges:
-                if left and exchange.offers(side.opposite, instrument):
+                if settled and left and exchange.offers(side.opposite, instrument):
                     slippage = side * self._rule.close_slippage
                     worst = float(marks.value[instrument]) * (1.0 + slippage)
                     order = Order(account, instrument, side, left, exchange.ticks(worst))

@@ -210,24 +210,32 @@ class Exchange:
         Whatever the rule of self-trades, the account's own orders and quotes do not count. The
         premium is 0 where nothing would trade.
         """
-        side, sign = order.side.opposite, int(order.side)
-        quoted = self.quotes.lots[side][order.instrument]
-        offers = [
-            (price, int(quoted[maker, level]))
-            for price, _, maker, level in self.quotes.ranked(side, order.instrument)
-            if self._makers[maker] != order.account
-        ]
-        offers += [
-            (sign * resting.order.limit_ticks, resting.lots_left)
-            for resting in self.books[order.instrument].resting(side)
-            if resting.order.account != order.account
-        ]
+        sign = int(order.side)
         traded, worst = 0, 0
-        for price, lots in sorted(offers):
-            if traded == order.lots or price > sign * order.limit_ticks:
+        for ticks, lots in self.levels(
+            order.side.opposite, order.instrument, without=order.account
+        ):
+            if traded == order.lots or sign * (ticks - order.limit_ticks) > 0:
                 break
-            traded, worst = min(traded + lots, order.lots), sign * price
+            traded, worst = min(traded + lots, order.lots), ticks
         return traded, worst
+
+    def levels(self, side: Side, instrument: int, *, without: int) -> list[tuple[int, int]]:
+        """Return the premiums in ticks and contracts on a side of a series, the best first.
+
+        One premium has one entry. What an account has there itself is left out.
+        """
+        quoted = self.quotes.lots[side][instrument]
+        lots_at: dict[int, int] = {}
+        for price, _, maker, level in self.quotes.ranked(side, instrument):
+            if self._makers[maker] != without:
+                ticks = -side * price
+                lots_at[ticks] = lots_at.get(ticks, 0) + int(quoted[maker, level])
+        for resting in self.books[instrument].resting(side):
+            if resting.order.account != without:
+                ticks = resting.order.limit_ticks
+                lots_at[ticks] = lots_at.get(ticks, 0) + resting.lots_left
+        return sorted(lots_at.items(), reverse=side is Side.BUY)
 
     def _rival(self, instrument: int, quote: tuple[int, int, int]) -> Rival:
         maker, _, ticks = quote
@@ -253,8 +261,12 @@ class Exchange:
         """Settle contracts of an order with their counterparty; the order pays the fee."""
         buyer, seller = (order.account, other) if order.side is Side.BUY else (other, order.account)
         self.settle(Trade(order.instrument, buyer, seller, lots, ticks, order.side, kind))
+        self.charge(order.account, lots, price_usd)
+
+    def charge(self, account: int, lots: int, price_usd: float) -> None:
+        """Take the taker's fee for contracts."""
         fee = round(self._taker_fee * price_usd * lots * MICRO)
-        self._cash.move(order.account, self._house, fee)
+        self._cash.move(account, self._house, fee)
 
     def settle(self, trade: Trade) -> None:
         """Exchange contracts for premium."""
@@ -279,6 +291,17 @@ class Exchange:
         """Return whether anything is quoted or rests on a side of a series."""
         ranked = self.quotes.ranked(side, instrument)
         return bool(ranked) or self.books[instrument].lots[side] > 0
+
+    def rest(self, order: Order, lots: int) -> None:
+        """Let contracts of an order rest without matching them."""
+        self.sequence += 1
+        self.books[order.instrument].rest(order, self.sequence, lots)
+        self._refresh(order.side, order.instrument)
+
+    def take_resting(self, instrument: int, sequence: int, lots: int) -> None:
+        """Take contracts off a resting order, wherever it stands in its queue."""
+        side = self.books[instrument].reduce(sequence, lots)
+        self._refresh(side, instrument)
 
     def ticks(self, premium_usd: float) -> int:
         """Return a premium in whole ticks, at least 1."""

@@ -134,3 +134,8 @@ def seizure_target(
     worth = lots * value_usd
     cost = np.where(worth < 0, -worth * (1.0 + slippage), -worth * (1.0 - slippage)).sum()
     return max(float(cost) - cash_usd, 0.0) * (1.0 + buffer)
+
+
+def at_once(_closing_second: int, _now: int) -> bool:
+    """Let close-outs trade in the step in which they are asked for."""
+    return True

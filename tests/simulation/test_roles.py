@@ -42,7 +42,7 @@ def same(steps: Counter[str], role: str) -> type[mesa.Agent]:
     return Counting
 
 
-ASKED_FOR = ("arbitrageur", "fund_depositor", "guardian")
+ASKED_FOR = ("arbitrageur", "fund_depositor", "guardian", "searcher")
 """Roles that are there only where a scenario asks for them."""
 
 
