@@ -114,8 +114,8 @@ def capital(world: World, owned_usd: NDArray[np.float64]) -> tuple[float, float,
 
     ``owned_usd`` is from `owned_value`.
     """
-    firms = (*world.makers, *world.arbitrageurs)
-    makers = dollars(sum(int(world.cash.balances[account]) for account in firms))
+    firms = [*world.makers, *world.arbitrageurs]
+    makers = dollars(int(world.cash.balances[firms].sum()))
     owned = float(owned_usd.sum())
     traders = slice(0, len(world.traders))
     return (

@@ -205,10 +205,14 @@ def _best_of_ladder(
     side: Side, ticks: NDArray[np.int64], lots: NDArray[np.int64]
 ) -> NDArray[np.int64]:
     """Return the best premium with contracts left; levels are the last axis, the best first."""
-    if lots[..., 0].all():
+    first = lots[..., 0] > 0
+    if first.all():
         return ticks[..., 0]
-    if side is Side.BUY:
-        best: NDArray[np.int64] = np.where(lots > 0, ticks, NO_BID).max(axis=-1)
-    else:
-        best = np.where(lots > 0, ticks, NO_ASK).min(axis=-1)
+    nothing = NO_BID if side is Side.BUY else NO_ASK
+    best: NDArray[np.int64] = np.where(first, ticks[..., 0], nothing)
+    deeper = ~first & (lots[..., 1:] > 0).any(axis=-1)
+    if deeper.any():
+        # The best level has traded away in these series, or crossed the book when it was quoted.
+        left = np.where(lots[deeper] > 0, ticks[deeper], nothing)
+        best[deeper] = left.max(axis=-1) if side is Side.BUY else left.min(axis=-1)
     return best
