@@ -34,7 +34,6 @@ class PositionTable:
         self._lots = np.zeros(0, dtype=np.int64)
         # First entry of every account, and one more for the end.
         self._starts = np.zeros(accounts + 1, dtype=np.int64)
-        self._numbers = np.arange(accounts + 1)
         self._hot: dict[int, NDArray[np.int64]] = {}
         self._touched: dict[int, None] = {}
         self._sides: dict[int, tuple[int, int]] = {}
@@ -101,7 +100,9 @@ class PositionTable:
         lots: NDArray[np.int64],
     ) -> None:
         self._account, self._instrument, self._lots = account, instrument, lots
-        self._starts = account.searchsorted(self._numbers)
+        # Sorted, so that where an account starts is how many entries those before it have.
+        counts = np.bincount(account, minlength=self.shape[0])
+        self._starts = np.concatenate([[0], np.cumsum(counts)])
         self._matrix = None
 
     def _merge(self) -> None:

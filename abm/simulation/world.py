@@ -204,7 +204,6 @@ class World:
     arbitrageurs: tuple[int, ...]
     seats: tuple[Seat, ...]
     firms: Firms
-    collateral_chains: NDArray[np.str_]
     series_names: tuple[str, ...]
 
     books: tuple[MarkBook, ...]

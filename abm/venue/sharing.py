@@ -44,7 +44,7 @@ def share_out(amount: int, weights: NDArray[np.int64]) -> NDArray[np.int64]:
     counted = weights.nonzero()[0]
     shares, remainders = _divided(amount, weights[counted], total)
     left = amount - int(shares.sum())
-    shares[np.argsort(-remainders, kind="stable")[:left]] += 1
+    shares[_largest(remainders, left)] += 1
     found = np.zeros_like(weights)
     found[counted] = shares
     return found
@@ -70,6 +70,21 @@ def _divided(
         quotient, rest = np.divmod((rest << bits) + weights * digit, total)
         shares = (shares << bits) + quotient
     return shares, rest / total
+
+
+def _largest(values: NDArray[np.float64], count: int) -> NDArray[np.bool_]:
+    """Return a mask of the so many largest values, of equal ones the first.
+
+    >>> _largest(np.array([0.5, 0.2, 0.5, 0.5]), 2)
+    array([ True, False,  True, False])
+    """
+    if not count:
+        return np.zeros(len(values), dtype=np.bool_)
+    place = len(values) - count
+    threshold = np.partition(values, place)[place]
+    found: NDArray[np.bool_] = values > threshold
+    found[np.flatnonzero(values == threshold)[: count - int(found.sum())]] = True
+    return found
 
 
 def draw_on(amount: int, held: NDArray[np.int64], weights: NDArray[np.int64]) -> NDArray[np.int64]:
