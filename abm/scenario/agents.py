@@ -241,6 +241,16 @@ class Liquidators(Table):
     minimum_profit: Annotated[
         NotNegative, Field(description="Of the amount paid, after gas and resale cost")
     ] = 0.01
+    reserve_fraction: Annotated[
+        NotNegative,
+        Field(
+            description="Dollars kept on the first venue's chain, as a fraction of the cash; they "
+            "follow by message when the cash runs low"
+        ),
+    ] = 0.0
+    refill_below: Annotated[
+        FractionBelowOne, Field(description="Share of its cash at the start that is low")
+    ] = 0.5
     resale_seconds: Annotated[
         PositiveSeconds, Field(description="Until bought collateral is sold for cash again")
     ] = 1_800.0
