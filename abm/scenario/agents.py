@@ -156,6 +156,13 @@ class MarketMakers(Table):
         Hedging | None, Field(description="How they hedge the delta of their options; not at all")
     ] = None
 
+    funding_width: Annotated[
+        NotNegative,
+        Field(
+            description="Several venues: further half-spreads where dollars from another would "
+            "take an hour to come; with the square root of that time, at most four hours"
+        ),
+    ] = 0.0
     bring_below: Annotated[
         FractionBelowOne,
         Field(
