@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import mesa
 import numpy as np
 
-from abm.units import SECONDS_PER_DAY
+from abm.units import SECONDS_PER_DAY, SECONDS_PER_HOUR
 from abm.venue import MassQuote
 
 if TYPE_CHECKING:
@@ -25,6 +25,9 @@ WING_DELTA = 0.4
 
 DEEP_DELTA = 0.6
 """Above this absolute delta it is deep in the money."""
+
+MOST_FUNDING_ROOT_HOURS = 2.0
+"""Beyond four hours a longer wait for dollars widens no more: nobody counts on them then."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,8 @@ class MakerView:
     levels : int
         Levels of its ladder.
     tick_usd : float
+    funding_seconds : float
+        How long dollars from its accounts at other venues would take to come, now.
     """
 
     marks: Marks
@@ -55,13 +60,16 @@ class MakerView:
     stress: float
     levels: int
     tick_usd: float
+    funding_seconds: float = 0.0
 
 
 def choose_quotes(view: MakerView, parameters: MarketMakers) -> MassQuote | None:
     """Decide a whole ladder, or to withdraw.
 
-    The half-spread is that of `half_spreads`; size falls by the stress. Inventory shifts the middle
-    against itself, and stops the side that would exceed the limit.
+    The half-spread is that of `half_spreads`, and wider the longer dollars from other venues would
+    take: what a maker may lose until they come grows with the square root of the delay. Size falls
+    by the stress. Inventory shifts the middle against itself, and stops the side that would exceed
+    the limit.
 
     Parameters
     ----------
@@ -80,6 +88,9 @@ def choose_quotes(view: MakerView, parameters: MarketMakers) -> MassQuote | None
     marks, tick = view.marks, view.tick_usd
     width = min(view.stress, parameters.stress_width)
     half = half_spreads(view, parameters, width)
+    if view.funding_seconds:
+        hours = view.funding_seconds / SECONDS_PER_HOUR
+        half = half * (1.0 + parameters.funding_width * min(hours**0.5, MOST_FUNDING_ROOT_HOURS))
     fullness = np.minimum(np.maximum(view.inventory / parameters.inventory_limit_lots, -1.0), 1.0)
     shift = -parameters.inventory_skew_volatility * fullness
 

@@ -21,8 +21,8 @@ class Holders:
     ----------
     wallet, vault : int
         Blocks, one holder for each account: its own money, and its collateral.
-    relayer, liquidator : int
-        Blocks, one holder for each agent.
+    relayer, liquidator, reserve : int
+        Blocks, one holder for each agent; the last has what liquidators keep at the first venue's.
     mutual_fund : int
         Block, one holder for the contribution of each member: the venues', then those of members
         that are not simulated.
@@ -47,6 +47,7 @@ class Holders:
     vault: int
     relayer: int
     liquidator: int
+    reserve: int
     mutual_fund: int
     venue_vault: int
     fund: int
@@ -99,6 +100,11 @@ def open_holders(
         vault=_block(ledger, "vault", vault_chains),
         relayer=ledger.open("relayer", relayers, places=["relayers"] * relayers),
         liquidator=_block(ledger, "liquidator", liquidator_chains),
+        reserve=ledger.open(
+            "liquidator_reserve",
+            len(liquidator_chains),
+            places=[f"liquidator_reserve@{venues[0]}"] * len(liquidator_chains),
+        ),
         venue_vault=ledger.open(
             "venue_vault", len(venues), places=[f"venue@{chain}" for chain in venues]
         ),

@@ -156,6 +156,13 @@ class MarketMakers(Table):
         Hedging | None, Field(description="How they hedge the delta of their options; not at all")
     ] = None
 
+    funding_width: Annotated[
+        NotNegative,
+        Field(
+            description="Several venues: further half-spreads where dollars from another would "
+            "take an hour to come; with the square root of that time, at most four hours"
+        ),
+    ] = 0.0
     bring_below: Annotated[
         FractionBelowOne,
         Field(
@@ -241,6 +248,16 @@ class Liquidators(Table):
     minimum_profit: Annotated[
         NotNegative, Field(description="Of the amount paid, after gas and resale cost")
     ] = 0.01
+    reserve_fraction: Annotated[
+        NotNegative,
+        Field(
+            description="Dollars kept on the first venue's chain, as a fraction of the cash; they "
+            "follow by message when the cash runs low"
+        ),
+    ] = 0.0
+    refill_below: Annotated[
+        FractionBelowOne, Field(description="Share of its cash at the start that is low")
+    ] = 0.5
     resale_seconds: Annotated[
         PositiveSeconds, Field(description="Until bought collateral is sold for cash again")
     ] = 1_800.0

@@ -190,9 +190,18 @@ def _population_problems(scenario: Scenario) -> Iterator[Problem]:
     home = scenario.oracles.home_chain
     if home is not None and home not in scenario.chains:
         yield unknown("oracles.home_chain", home, scenario.chains, "chains")
+
+
+def _liquidator_problems(scenario: Scenario) -> Iterator[Problem]:
+    lanes = {(channel.source, channel.destination) for channel in scenario.channels.values()}
     for chain in scenario.liquidators.home_chains:
         if chain not in scenario.chains:
             yield unknown("liquidators.home_chains", chain, scenario.chains, "chains")
+        elif scenario.liquidators.reserve_fraction and chain != scenario.venue.chain:
+            lane = (scenario.venue.chain, chain)
+            if lane not in lanes:
+                rule = f"a reserve needs a channel from {lane[0]} to {lane[1]}"
+                yield Problem("liquidators.home_chains", repr(chain), rule)
 
 
 def _route_problems(scenario: Scenario, homes: dict[tuple[str, str], str]) -> Iterator[Problem]:
@@ -271,6 +280,7 @@ def cross_table_problems(scenario: Scenario) -> list[Problem]:
         _network_problems,
         _token_problems,
         _population_problems,
+        _liquidator_problems,
         _time_problems,
         shock_problems,
         waterfall_problems,

@@ -12,7 +12,7 @@ import numpy as np
 
 from abm.agents import MakerView, Offer, Pending, TraderView
 from abm.margin import unit_initial
-from abm.simulation.firms import accounts_behind, free_share
+from abm.simulation.firms import accounts_behind, free_share, funding_seconds
 from abm.simulation.local_market import sale_multiple
 from abm.simulation.world import Ladder, Quoted, Refill
 from abm.units import MICRO
@@ -149,6 +149,7 @@ class QuoteDesk:
             stress=max(float(world.path.realised[world.step]) / calm, 1.0),
             levels=world.scenario.venue.depth_levels,
             tick_usd=world.exchange.tick_usd,
+            funding_seconds=funding_seconds(world, seat),
         )
 
     def queue_quote(self, maker: int, quote: MassQuote | None) -> None:

@@ -95,6 +95,26 @@ def accounts_behind(world: World, seat: Seat) -> tuple[int, ...]:
     return tuple(behind)
 
 
+def funding_seconds(world: World, seat: Seat) -> float:
+    """Return how long dollars of a maker's nearest other venue would take to a seat, in seconds.
+
+    The lane's usual time, after what is known to stand still has ended; 0 where the maker has
+    everything in one place, or stands apart at each venue.
+    """
+    if not world.firms.members or not world.scenario.contagion.shared_market_makers:
+        return 0.0
+    here = world.place.venue_of(seat.account)
+    waits = []
+    for account in world.firms.members[seat.firm].accounts:
+        if account != seat.account:
+            chain = world.place.venue_of(account)
+            channel = channel_between(world.graph, chain, here)
+            chain_until = world.transport.chains[chain].halted_until
+            opens = max(world.transport.blocked_until(channel), chain_until, world.now)
+            waits.append(opens - world.now + world.transport.typical_seconds(channel))
+    return float(min(waits))
+
+
 def bring_dollars(world: World) -> None:
     """Let firms that are short at one venue send dollars there from where they have most to spare.
 

@@ -12,6 +12,11 @@ from abm.simulation.decisions import schedule_top_up
 from abm.simulation.firms import Remittance, receive
 from abm.simulation.layers import tell_standing
 from abm.simulation.order_flow import Way, receive_order
+from abm.simulation.replenishing import (
+    Replenishment,
+    receive_replenishment,
+    replenish,
+)
 from abm.simulation.settlement import settle_bids, settle_resales
 from abm.simulation.shocks import accept_forged
 
@@ -30,10 +35,12 @@ def deliver_messages(world: World) -> None:
             receive_order(world, transit.message.payload, transit.end_second or world.now)
         elif isinstance(transit.message.payload, Remittance):
             receive(world, transit.message, transit.message.payload)
+        elif isinstance(transit.message.payload, Replenishment):
+            receive_replenishment(world, transit.message, transit.message.payload)
         else:
             world.architecture.deliver(transit.message, world.now)
     for transit in world.transport.expire_and_repeat(world.now):
-        if isinstance(transit.message.payload, Remittance):
+        if isinstance(transit.message.payload, Remittance | Replenishment):
             resend(world.transport, transit.message, world.now)
         elif transit.message.kind not in ONCE_KINDS:
             world.architecture.expire(transit.message, world.now)
@@ -51,6 +58,7 @@ def liquidate(world: World) -> None:
     """Settle bids, send proceeds home, call new breaches, take liquidations one step on."""
     settle_bids(world)
     settle_resales(world)
+    replenish(world)
     world.desk.finish_auctions(world.now)
     stands = [world.liquidation_stands_still(clearing.chain) for clearing in world.clearings]
     if not all(stands):

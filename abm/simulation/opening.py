@@ -54,6 +54,8 @@ def endow(world: World) -> None:
         world.cash.pay_in(account, holders.wallet + account, amount)
     for liquidator, capital in enumerate(world.liquidators.capital_usd.tolist()):
         ledger.endow(holders.liquidator + liquidator, cash, round(capital * MICRO))
+        reserve = round(capital * scenario.liquidators.reserve_fraction * MICRO)
+        ledger.endow(holders.reserve + liquidator, cash, reserve)
     for relayer in range(scenario.relayers.count):
         ledger.endow(holders.relayer + relayer, cash, RELAYER_FLOAT_USD * MICRO)
     ledger.endow(holders.treasury, cash, round(scenario.gas.treasury_usd * MICRO))

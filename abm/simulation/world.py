@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Union
 
 from abm.simulation.layers import LayerBook
+from abm.simulation.replenishing import Replenishing
 from abm.simulation.shocks.effects import Strains
 from abm.simulation.whereabouts import Whereabouts
 
@@ -227,6 +228,7 @@ class World:
     trades_recorded: list[int] = field(default_factory=list)
     band: StaticBand | None = None
     layer_book: LayerBook = field(default_factory=LayerBook)
+    replenishing: Replenishing = field(default_factory=Replenishing)
     order_flow: OrderFlow | None = None
 
     @property

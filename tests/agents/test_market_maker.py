@@ -44,6 +44,7 @@ def view(
     free: float = 1.0,
     stress: float = 1.0,
     alive: bool = True,
+    funding_seconds: float = 0.0,
 ) -> MakerView:
     """Return a view of one series with ticks of 0.05 dollars."""
     marks = Marks(
@@ -55,7 +56,16 @@ def view(
         np.array([alive]),
     )
     left = np.array([round(days * DAY)])
-    return MakerView(marks, left, np.array([inventory]), free, stress, levels=3, tick_usd=0.05)
+    return MakerView(
+        marks,
+        left,
+        np.array([inventory]),
+        free,
+        stress,
+        levels=3,
+        tick_usd=0.05,
+        funding_seconds=funding_seconds,
+    )
 
 
 def ladder(seen: MakerView) -> MassQuote:
@@ -213,3 +223,19 @@ def test_a_ladder_never_crosses_itself_and_never_bids_below_a_tick(
     if inventory == 0:
         assert quote.bid_ticks[0, 0] * 0.05 <= value + 1e-9
         assert quote.ask_ticks[0, 0] * 0.05 >= value - 1e-9
+
+
+@pytest.mark.parametrize(("hours", "times"), [(0.0, 1.0), (0.25, 1.5), (1.0, 2.0), (9.0, 3.0)])
+def test_the_spread_widens_with_the_root_of_the_time_that_dollars_need_up_to_four_hours(
+    hours: float, times: float
+) -> None:
+    # Ticks so small that rounding to them is nothing.
+    rule = RULE.model_copy(update={"funding_width": 1.0, "exposure_seconds": 0.0})
+
+    def width(funding_seconds: float) -> float:
+        seen = replace(view(value=50.0, funding_seconds=funding_seconds), tick_usd=1e-4)
+        quote = choose_quotes(seen, rule)
+        assert quote is not None
+        return float(quote.ask_ticks[0, 0] - quote.bid_ticks[0, 0])
+
+    assert width(hours * 3_600) / width(0.0) == pytest.approx(times, rel=1e-3)

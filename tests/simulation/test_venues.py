@@ -11,7 +11,7 @@ import pytest
 from abm.errors import ScenarioError
 from abm.scenario import Scenario, parse_scenario
 from abm.simulation.build import build_world
-from abm.simulation.firms import accounts_behind
+from abm.simulation.firms import accounts_behind, funding_seconds
 from abm.simulation.model import OptionsMarket
 from abm.simulation.run import simulate
 from abm.venue import Lifetime, Order, Side, Trade, TradeKind
@@ -205,6 +205,29 @@ def test_what_stands_behind_a_halted_lane_backs_no_quotes_elsewhere(
     model.step()
     assert accounts_behind(world, there) == (there.account,)
     assert set(accounts_behind(world, here)) == {here.account, there.account}
+
+
+def test_a_halted_lane_lets_makers_behind_it_wait_for_dollars_until_it_opens(
+    small: Callable[..., Scenario],
+) -> None:
+    halt = {
+        "halt": {
+            "kind": "channel_halt",
+            "channels": ["to_second"],
+            "at_hours": 0,
+            "duration_hours": 2,
+        }
+    }
+    model = OptionsMarket(small(shocks=halt))
+    model.step()
+    world = model.world
+    there = next(seat for seat in world.seats if seat.venue == 1)
+    here = next(seat for seat in world.seats if seat.venue == 0)
+    usual = world.transport.typical_seconds("to_second")
+    assert funding_seconds(world, there) == 2 * 3_600 - world.now + usual
+    assert funding_seconds(world, here) == world.transport.typical_seconds("from_second")
+    apart = OptionsMarket(small(contagion={"shared_market_makers": False})).world
+    assert funding_seconds(apart, apart.seats[0]) == 0
 
 
 def strained(data: Tables, *, shared: bool) -> Tables:
