@@ -21,7 +21,7 @@ from abm.simulation.quote_samples import record_quotes
 from abm.simulation.revaluation import owned_value, true_equity
 from abm.simulation.venue_samples import record_venues, spread_volatility
 from abm.units import MICRO, dollars
-from abm.venue import Side
+from abm.venue.orders import BUY
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -93,7 +93,7 @@ def _record_trades(world: World, venue: int, exchange: Exchange) -> None:
             trade.seller,
             trade.lots,
             trade.price_ticks * tick_usd,
-            "buy" if trade.aggressor is Side.BUY else "sell",
+            "buy" if trade.aggressor is BUY else "sell",
             trade.kind,
         )
     world.trades_recorded[venue] = len(exchange.trades)

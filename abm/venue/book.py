@@ -7,13 +7,12 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from abm.venue.orders import SIDES, Lifetime, Order, SelfTrade, Side
+from abm.venue.orders import BUY, SIDES, Lifetime, Order, SelfTrade, Side
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 # Looked up by every order: a name of a module is several times faster than a member of a class.
-BUY = Side.BUY
 IMMEDIATE, POST_ONLY = Lifetime.IMMEDIATE, Lifetime.POST_ONLY
 CANCEL_RESTING, CANCEL_INCOMING = SelfTrade.CANCEL_RESTING, SelfTrade.CANCEL_INCOMING
 

@@ -14,7 +14,7 @@ from abm.collateral import Arrived, CallArrived, Reach, Seized, SeizureOrder
 from abm.units import dollars
 from abm.venue.clearing import Offered
 from abm.venue.liquidation import Liquidation, Outcome, Stage, at_once, seizure_target
-from abm.venue.orders import Order, Side, Trade, TradeKind
+from abm.venue.orders import BUY, SELL, Order, Side, Trade, TradeKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -322,7 +322,7 @@ class LiquidationDesk:
         trades = [len(exchange.trades) for exchange in exchanges]
         flat = True
         for instrument, held in self._positions.held(account):
-            side = Side.SELL if held > 0 else Side.BUY
+            side = SELL if held > 0 else BUY
             left = abs(held)
             for exchange in exchanges:
                 if settled and left and exchange.offers(side.opposite, instrument):
@@ -354,7 +354,7 @@ class LiquidationDesk:
         maker = max(makers, key=lambda candidate: (beliefs.equity[candidate], -candidate))
         value = self._marks(account, beliefs).value[instrument]
         price = value * (1.0 + side * self._rule.take_over_discount)
-        buyer, seller = (account, maker) if side is Side.BUY else (maker, account)
+        buyer, seller = (account, maker) if side is BUY else (maker, account)
         exchange = clearing.exchanges[0]
         ticks = exchange.ticks(price)
         exchange.settle(Trade(instrument, buyer, seller, lots, ticks, side, TradeKind.TAKE_OVER))

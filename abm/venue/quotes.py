@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from abm.venue.orders import SIDES, Side
+from abm.venue.orders import BUY, SELL, SIDES, Side
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,11 +36,11 @@ class MassQuote:
 
     def ticks(self, side: Side) -> NDArray[np.int64]:
         """Return the premiums of a side."""
-        return self.bid_ticks if side is Side.BUY else self.ask_ticks
+        return self.bid_ticks if side is BUY else self.ask_ticks
 
     def lots(self, side: Side) -> NDArray[np.int64]:
         """Return the contracts of a side."""
-        return self.bid_lots if side is Side.BUY else self.ask_lots
+        return self.bid_lots if side is BUY else self.ask_lots
 
     @cached_property
     def best(self) -> dict[Side, NDArray[np.int64]]:
@@ -80,8 +80,8 @@ class QuoteBoard:
         self._ranked: dict[tuple[Side, int], list[tuple[int, int, int, int]]] = {}
         # Best premium of each maker in each series, shape (makers, instruments), and all it quotes.
         self._best = {
-            Side.BUY: np.full((makers, instruments), NO_BID, dtype=np.int64),
-            Side.SELL: np.full((makers, instruments), NO_ASK, dtype=np.int64),
+            BUY: np.full((makers, instruments), NO_BID, dtype=np.int64),
+            SELL: np.full((makers, instruments), NO_ASK, dtype=np.int64),
         }
         self._quoted = {side: np.zeros(makers, dtype=np.int64) for side in SIDES}
 
@@ -130,7 +130,7 @@ class QuoteBoard:
             if entry[2] == maker and entry[3] == level:
                 del ranked[place]
                 break
-        best = NO_BID if side is Side.BUY else NO_ASK
+        best = NO_BID if side is BUY else NO_ASK
         for price, _, other, _ in ranked:
             if other == maker:
                 best = -side * price
@@ -159,14 +159,14 @@ class QuoteBoard:
         best = self._best[side]
         if lots:
             held = int(best[maker, instrument])
-            best[maker, instrument] = max(held, ticks) if side is Side.BUY else min(held, ticks)
+            best[maker, instrument] = max(held, ticks) if side is BUY else min(held, ticks)
         for either in SIDES:
             self._ranked.pop((either, instrument), None)
 
     def best_of(self, side: Side, instrument: int) -> int:
         """Return the best quoted premium of one series in ticks, as `best` does for all."""
         column: list[int] = self._best[side][:, instrument].tolist()
-        return max(column) if side is Side.BUY else min(column)
+        return max(column) if side is BUY else min(column)
 
     def withdraw(self, maker: int) -> None:
         """Take a maker's quotes away."""
@@ -174,7 +174,7 @@ class QuoteBoard:
             return
         for side in SIDES:
             self.lots[side][:, maker] = 0
-            self._best[side][maker] = NO_BID if side is Side.BUY else NO_ASK
+            self._best[side][maker] = NO_BID if side is BUY else NO_ASK
             self._quoted[side][maker] = 0
         self.taken[maker] = {}
         self._ranked.clear()
@@ -184,7 +184,7 @@ class QuoteBoard:
         for side in SIDES:
             self._quoted[side] -= self.lots[side][instruments].sum(axis=(0, 2))
             self.lots[side][instruments] = 0
-            self._best[side][:, instruments] = NO_BID if side is Side.BUY else NO_ASK
+            self._best[side][:, instruments] = NO_BID if side is BUY else NO_ASK
         expired = instruments.tolist()
         for maker, gone in enumerate(self.taken):
             self.taken[maker] = {key: lots for key, lots in gone.items() if key[1] not in expired}
@@ -198,7 +198,7 @@ class QuoteBoard:
         ndarray of int64, shape (instruments,)
             The highest bid or the lowest ask; `NO_BID` or `NO_ASK` where nothing is quoted.
         """
-        reduce = np.maximum.reduce if side is Side.BUY else np.minimum.reduce
+        reduce = np.maximum.reduce if side is BUY else np.minimum.reduce
         best: NDArray[np.int64] = reduce(self._best[side], axis=0)
         return best
 
@@ -210,7 +210,7 @@ class QuoteBoard:
 
     def lots_by_maker(self) -> NDArray[np.int64]:
         """Return the contracts each maker quotes, both sides, shape (makers,)."""
-        return self._quoted[Side.BUY] + self._quoted[Side.SELL]
+        return self._quoted[BUY] + self._quoted[SELL]
 
 
 def _best_of_ladder(
@@ -218,11 +218,11 @@ def _best_of_ladder(
 ) -> NDArray[np.int64]:
     """Return the best premium with contracts left; levels are the last axis, the best first."""
     first = lots[..., 0] > 0
-    nothing = NO_BID if side is Side.BUY else NO_ASK
+    nothing = NO_BID if side is BUY else NO_ASK
     best: NDArray[np.int64] = np.where(first, ticks[..., 0], nothing)
     left = lots[~first]
     if np.count_nonzero(left):
         # The best level of a series crossed the book when it was quoted, and traded away.
         found = np.where(left > 0, ticks[~first], nothing)
-        best[~first] = found.max(axis=-1) if side is Side.BUY else found.min(axis=-1)
+        best[~first] = found.max(axis=-1) if side is BUY else found.min(axis=-1)
     return best
