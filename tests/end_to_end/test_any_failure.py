@@ -276,6 +276,19 @@ def finished(scenario: Scenario) -> World:
     return model.world
 
 
+def assert_paired(actual: Recorder, scenario: Scenario) -> None:
+    """Assert that a run without its shocks is the same until the first of them."""
+    without = simulate(scenario.without_shocks())
+    for name, schema in SCHEMAS.items():
+        if "second" in schema.names:
+            place, first = schema.names.index("second"), scenario.first_shock_second
+            pair = [
+                [row for row in recorder.rows[name] if row[place] < first]
+                for recorder in (actual, without)
+            ]
+            assert pair[0] == pair[1], name
+
+
 @pytest.mark.slow
 @settings(max_examples=40)
 @given(scenario=mixtures())
@@ -285,6 +298,7 @@ def test_any_mixture_of_venues_people_and_failures_keeps_every_rule(
     """Invariants are checked after every step: a breach would end the run."""
     world = finished(scenario)
     assert_sound(world)
+    assert_paired(world.recorder, scenario)
     folder = tmp_path_factory.mktemp("mixture")
     manifest = write_run(world.recorder, scenario, folder)
     results = read_results(folder)
