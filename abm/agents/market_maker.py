@@ -91,7 +91,7 @@ def choose_quotes(view: MakerView, parameters: MarketMakers) -> MassQuote | None
     if view.funding_seconds:
         hours = view.funding_seconds / SECONDS_PER_HOUR
         half = half * (1.0 + parameters.funding_width * min(hours**0.5, MOST_FUNDING_ROOT_HOURS))
-    fullness = np.clip(view.inventory / parameters.inventory_limit_lots, -1.0, 1.0)
+    fullness = np.minimum(np.maximum(view.inventory / parameters.inventory_limit_lots, -1.0), 1.0)
     shift = -parameters.inventory_skew_volatility * fullness
 
     bid = np.floor((marks.value + marks.vega * (shift - half)) / tick).astype(np.int64)
@@ -102,7 +102,7 @@ def choose_quotes(view: MakerView, parameters: MarketMakers) -> MassQuote | None
     bid_ticks, ask_ticks = bid[:, np.newaxis] - offsets, ask[:, np.newaxis] + offsets
 
     size = max(int(parameters.quote_lots / width), 1)
-    lots = np.broadcast_to(size * (1 + np.arange(view.levels)), bid_ticks.shape)
+    lots = size * (1 + np.arange(view.levels))
     may_buy = marks.alive & (view.inventory < parameters.inventory_limit_lots)
     may_sell = marks.alive & (view.inventory > -parameters.inventory_limit_lots)
     return MassQuote(

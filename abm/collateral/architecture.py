@@ -149,8 +149,8 @@ class Surroundings:
         return self.bridge.backing()
 
     def no_units(self) -> NDArray[np.int64]:
-        """Return zeros, shape (accounts, tokens)."""
-        return np.zeros((len(self.home_chains), self.token_count), dtype=np.int64)
+        """Return zeros, shape (accounts, tokens), token after token as the ledger has them."""
+        return np.zeros((len(self.home_chains), self.token_count), dtype=np.int64, order="F")
 
     def vault_balances(self) -> NDArray[np.int64]:
         """Return what really stands in every account's vault, shape (accounts, tokens)."""

@@ -49,7 +49,7 @@ class Bridge:
         rescued: bool = False,
     ) -> None:
         self.tokens = tokens
-        self.pending = np.zeros((accounts, len(tokens)), dtype=np.int64)
+        self.pending = np.zeros((accounts, len(tokens)), dtype=np.int64, order="F")
         self.unbacked = np.zeros(len(tokens), dtype=np.int64)
         self._ledger = ledger
         self._holders = holders

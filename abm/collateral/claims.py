@@ -36,7 +36,8 @@ class ClaimTable:
     """
 
     def __init__(self, accounts: int, tokens: int) -> None:
-        self.units = np.zeros((accounts, tokens), dtype=np.int64)
+        # Token after token, as the ledger has them: they are valued and added up that way.
+        self.units = np.zeros((accounts, tokens), dtype=np.int64, order="F")
         self.as_of_second = np.zeros(accounts, dtype=np.int64)
         self.proof: list[Proof | Literal["own"]] = ["own"] * accounts
         self.version = 0

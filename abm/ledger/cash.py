@@ -50,6 +50,9 @@ class CashBook:
         self._vaults = [vault + number for number in clearing_of] or [vault] * accounts
         self.token = token
         self._cash = np.zeros(accounts, dtype=np.int64)
+        # Made once: it is looked at many times in a step.
+        self._seen = self._cash.view()
+        self._seen.flags.writeable = False
         numbers = np.array(self._vaults)
         self._accounts_of = {
             int(holder): np.flatnonzero(numbers == holder) for holder in np.unique(numbers)
@@ -58,9 +61,7 @@ class CashBook:
     @property
     def balances(self) -> NDArray[np.int64]:
         """Read-only micro-dollars of every account, shape (accounts,)."""
-        view = self._cash.view()
-        view.flags.writeable = False
-        return view
+        return self._seen
 
     def in_vault(self, account: int) -> int:
         """Return the micro-dollars in the vault that an account's cash stands in."""

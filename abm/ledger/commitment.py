@@ -119,9 +119,13 @@ def hash_leaf(owner: str, units: int) -> Sum:
 
 def hash_pair(left: Sum, right: Sum) -> Sum:
     """Return the node over two others; both sums are inside its hash."""
-    parts = [NODE]
-    for child in (left, right):
-        parts += [child.units.to_bytes(AMOUNT_BYTES, "big"), child.digest]
+    parts = (
+        NODE,
+        left.units.to_bytes(AMOUNT_BYTES, "big"),
+        left.digest,
+        right.units.to_bytes(AMOUNT_BYTES, "big"),
+        right.digest,
+    )
     return Sum(hashlib.sha256(b"".join(parts)).digest(), left.units + right.units)
 
 

@@ -34,9 +34,9 @@ class PositionTable:
         self._lots = np.zeros(0, dtype=np.int64)
         # First entry of every account, and one more for the end.
         self._starts = np.zeros(accounts + 1, dtype=np.int64)
-        self._numbers = np.arange(accounts + 1)
         self._hot: dict[int, NDArray[np.int64]] = {}
         self._touched: dict[int, None] = {}
+        self._sides: dict[int, tuple[int, int]] = {}
         self._matrix: csr_array | None = None
 
     def row(self, account: int) -> NDArray[np.int64]:
@@ -63,6 +63,19 @@ class PositionTable:
         instruments, lots = self._instrument[start:stop], self._lots[start:stop]
         return list(zip(instruments.tolist(), lots.tolist(), strict=True))
 
+    def sides(self, account: int) -> tuple[int, int]:
+        """Return the series an account is long in, and those it is short in.
+
+        Both as the bits of a whole number, the first series' the lowest, so that thousands of
+        accounts can be compared in a step with what a market offers.
+        """
+        if account not in self._sides:
+            bits = [0, 0]
+            for instrument, lots in self.held(account):
+                bits[lots < 0] |= 1 << instrument
+            self._sides[account] = bits[0], bits[1]
+        return self._sides[account]
+
     def trade(self, buyer: int, seller: int, instrument: int, lots: int) -> None:
         """Move contracts from seller to buyer, so that each series sums to zero."""
         for account, change in ((buyer, lots), (seller, -lots)):
@@ -70,10 +83,12 @@ class PositionTable:
                 self._hot[account] = self._row(account)
             self._touched[account] = None
             self._hot[account][instrument] += change
+            self._sides.pop(account, None)
 
     def expire(self, instruments: NDArray[np.int64]) -> None:
         """Remove all positions in these series."""
         self._merge()
+        self._sides = {}
         keep = ~np.isin(self._instrument, instruments)
         self._touched.update(dict.fromkeys(self._account[~keep].tolist()))
         self._take_over(self._account[keep], self._instrument[keep], self._lots[keep])
@@ -85,7 +100,9 @@ class PositionTable:
         lots: NDArray[np.int64],
     ) -> None:
         self._account, self._instrument, self._lots = account, instrument, lots
-        self._starts = account.searchsorted(self._numbers)
+        # Sorted, so that where an account starts is how many entries those before it have.
+        counts = np.bincount(account, minlength=self.shape[0])
+        self._starts = np.concatenate([[0], np.cumsum(counts)])
         self._matrix = None
 
     def _merge(self) -> None:

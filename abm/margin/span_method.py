@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -80,26 +81,38 @@ class PreparedSpan:
             If the positions are not in as many series as are priced.
         """
         check_shape("positions", positions, (positions.shape[0], len(self.marks.value)))
-        short_minimum = self.grid.short_option_minimum * self.marks.price_usd
-        found = worst_losses(positions, self.changes, self.marks.value, short_minimum)
+        found = worst_losses(positions, self.changes, self.marks.value, self._short_minimum)
         if found is None:
-            found = self._by_products(positions, short_minimum)
+            found = self._by_products(positions)
         value, maintenance = found
         return Requirements(value, maintenance, self.grid.initial_factor * maintenance)
 
-    def _by_products(self, positions: csr_array, short_minimum: float) -> tuple[Floats, Floats]:
-        """Return what `worst_losses` does, by products of blocks of accounts with one table."""
-        accounts, series = positions.shape
-        value, maintenance = np.empty(accounts), np.empty(accounts)
-        # One product brings the profits at all points, the value, and the minimum of the shorts:
-        # short contracts look up a second copy of the table, with what one of them costs at least.
+    @cached_property
+    def _short_minimum(self) -> float:
+        """Dollars that a short contract needs at least."""
+        return self.grid.short_option_minimum * self.marks.price_usd
+
+    @cached_property
+    def _table(self) -> Floats:
+        """What one contract brings, shape (2 * instruments, points, made even, + 2).
+
+        One product with it brings the profits at all points, the value, and the minimum of the
+        shorts: short contracts look up a second copy, with what one of them costs at least.
+        """
+        series = len(self.marks.value)
         minimum = np.zeros(2 * series)
-        minimum[series:] = -short_minimum
+        minimum[series:] = -self._short_minimum
         changes = self.changes
         if changes.shape[1] % 2:
             changes = np.column_stack([changes, changes[:, -1]])
         once = np.column_stack([changes, self.marks.value])
-        table = np.column_stack([np.concatenate([once, once]), minimum])
+        return np.column_stack([np.concatenate([once, once]), minimum])
+
+    def _by_products(self, positions: csr_array) -> tuple[Floats, Floats]:
+        """Return what `worst_losses` does, by products of blocks of accounts with one table."""
+        accounts, series = positions.shape
+        value, maintenance = np.empty(accounts), np.empty(accounts)
+        table = self._table
         for rows, block in row_blocks(positions, BLOCK):
             lots, place = block.data, block.indices
             place = place + (lots < 0).astype(place.dtype) * series

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ class Haltable:
 
     def halted_seconds(self, start: int, end: int) -> int:
         """Return how many seconds of an interval fall into its halts, overlapping ones once."""
+        if not self.halts:
+            return 0
         total, counted_to = 0, start
         for halt in sorted(self.halts, key=lambda halt: (halt.start, halt.end)):
             first, last = max(halt.start, counted_to), min(halt.end, end)
@@ -103,11 +106,29 @@ class Censorship:
 class ChannelState(Haltable):
     """What changes about a channel during a run.
 
-    ``awaiting`` are its messages that no relayer carries yet. ``loss`` is the probability that the
+    ``awaiting`` are its messages that no relayer carries yet; none of them expires before
+    ``expires_from``. ``loss`` is the probability that the
     channel swallows a message, ``slowdown`` a multiple of its finality and attestation.
     """
 
     awaiting: dict[int, Transit] = field(default_factory=dict)
+    expires_from: float = inf
     loss: float = 0.0
     slowdown: float = 1.0
     censorships: list[Censorship] = field(default_factory=list)
+
+    def wait(self, transit: Transit) -> None:
+        """Let a message wait for a relayer."""
+        self.awaiting[transit.message.id] = transit
+        self.expires_from = min(self.expires_from, transit.expiry_second)
+
+    def take_expired(self, now: int) -> list[Transit]:
+        """Take out the messages that have waited too long, in the order of sending."""
+        if now < self.expires_from:
+            return []
+        late = [transit for transit in self.awaiting.values() if transit.expiry_second <= now]
+        for transit in late:
+            del self.awaiting[transit.message.id]
+        waiting = (transit.expiry_second for transit in self.awaiting.values())
+        self.expires_from = min(waiting, default=inf)
+        return late

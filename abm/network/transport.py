@@ -156,11 +156,11 @@ class Transport:
             noticed = now + ceil(protocol.retry_seconds)
             heapq.heappush(self._repeats, (noticed, message.id, message))
         else:
-            self.channels[name].awaiting[message.id] = transit
+            self.channels[name].wait(transit)
         if draw.duplicated and message.repeat_of is None:
             twin = replace(message, id=len(self.transits), repeat_of=message.id)
             self.transits.append(replace(transit, message=twin, doomed=False))
-            self.channels[name].awaiting[twin.id] = self.transits[-1]
+            self.channels[name].wait(self.transits[-1])
             self._nonces.start(name, message.nonce)
 
     def fee_offered(self, transit: Transit, now: int) -> float:
@@ -340,7 +340,7 @@ class Transport:
         )
         self.transits.append(transit)
         self._nonces.start(channel, nonce)
-        self.channels[channel].awaiting[message.id] = transit
+        self.channels[channel].wait(transit)
         self._admit(channel, ready + 1)
         self.pick_up(transit, None, now, 0.0)
         return transit
@@ -352,9 +352,7 @@ class Transport:
         """
         expired = []
         for channel, state in self.channels.items():
-            late = [transit for transit in state.awaiting.values() if transit.expiry_second <= now]
-            for transit in late:
-                del state.awaiting[transit.message.id]
+            for transit in state.take_expired(now):
                 self._end(transit, Fate.EXPIRED, now)
                 self._call_next(channel, now)
                 if self._nonces.is_gone(channel, transit.message.nonce):

@@ -12,6 +12,7 @@ class Recorder:
 
     def __init__(self) -> None:
         self.rows: dict[str, list[tuple[Value, ...]]] = {name: [] for name in SCHEMAS}
+        self._widths = {name: len(schema.names) for name, schema in SCHEMAS.items()}
 
     def add(self, table: str, *values: Value) -> None:
         """Add a row.
@@ -21,9 +22,10 @@ class Recorder:
         ValueError
             If the number of values is not the number of the table's columns.
         """
-        columns = SCHEMAS[table].names
-        if len(values) != len(columns):
-            raise ValueError(f"{table} has {len(columns)} columns, a row came with {len(values)}")
+        if len(values) != self._widths[table]:
+            raise ValueError(
+                f"{table} has {self._widths[table]} columns, a row came with {len(values)}"
+            )
         self.rows[table].append(values)
 
     def column(self, table: str, name: str) -> list[Value]:

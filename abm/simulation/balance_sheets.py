@@ -57,22 +57,20 @@ def _record_solvency(world: World) -> None:
     accounts = len(world.cash.balances)
     vaults = world.ledger.block(world.holders.vault, accounts)
     owed = _owed_by_lock(world, prices)
-    claims = world.architecture.claims.units
     native = np.array([not chains for chains in world.place.tokens.locked_on])
-    venues = world.place.venue_chains
-    stand = np.array(world.place.home_chains if world.architecture.reached_by_message else venues)
-    margined = np.array(venues)
+    claims = world.architecture.claims.units
+    in_vault_usd = total_value(vaults[:, native], prices[native])
+    claim_usd = total_value(claims[:, native], prices[native])
     vault_of = {clearing.chain: world.cash.vault_of(clearing.house) for clearing in world.clearings}
     cash = world.cash.balances
     for chain in world.scenario.chains:
-        here = stand == chain
-        in_vaults = float(total_value(vaults[here][:, native], prices[native]).sum())
-        claimed = float(total_value(claims[here][:, native], prices[native]).sum())
+        here = world.whereabouts.vaults[chain]
+        in_vaults, claimed = float(in_vault_usd[here].sum()), float(claim_usd[here].sum())
         locked, promised = _value(world, [world.holders.lock[chain]], prices), owed[chain]
         assets, liabilities = in_vaults + locked, claimed + promised
         receivable = 0.0
         if chain in vault_of:
-            there = cash[margined == chain]
+            there = cash[world.whereabouts.venues[chain]]
             receivable = -dollars(float(np.minimum(there, 0).sum()))
             assets += _value(world, [vault_of[chain]], prices)
             liabilities += dollars(float(np.maximum(there, 0).sum()))

@@ -172,9 +172,6 @@ def build_world(scenario: Scenario) -> World:
         arbitrageurs=tuple(account for firm in layout.arbitrageurs for account in firm),
         seats=layout.seats,
         firms=_firms(scenario, layout),
-        collateral_chains=np.array(
-            [architecture.chain_of(trader) for trader in range(len(traders))]
-        ),
         series_names=tuple(
             instruments.name(series, scenario.market.underlying)
             for series in range(len(instruments))

@@ -197,12 +197,16 @@ class RelayDesk:
 
     def pending(self, relayer: int) -> list[Pending]:
         """Return what waits on a relayer's channels."""
-        return [
-            item
-            for channel in self._world.relayers.channels[relayer]
-            for item in self._ready.get(channel, {}).values()
-            if not self._refuses(relayer, channel, item.message)
-        ]
+        waiting: list[Pending] = []
+        for channel in self._world.relayers.channels[relayer]:
+            there = self._ready.get(channel, {}).values()
+            if self._world.transport.channels[channel].censorships:
+                waiting += [
+                    item for item in there if not self._refuses(relayer, channel, item.message)
+                ]
+            else:
+                waiting += there
+        return waiting
 
     def _refuses(self, relayer: int, channel: str, message: int) -> bool:
         """Return whether a relayer leaves a message out for what it is."""
@@ -268,14 +272,15 @@ class AuctionDesk:
             chain, world.now
         ):
             return []
-        published = world.place.counted_unit_usd(world.board[chain].price_usd)
-        resale = self._resale_unit_usd(chain)
+        published = world.place.counted_unit_usd(world.board[chain].price_usd).tolist()
+        resale = self._resale_unit_usd(chain).tolist()
+        cash_usd, now = self.cash_usd(liquidator), world.now
         offers = []
         for auction in world.auctions.open_on(chain):
             token, left = auction.token, auction.units_left
-            ask_usd = world.auctions.factor(auction, world.now) * float(published[token])
-            share = sale_multiple(world, chain, token, left, self.cash_usd(liquidator), ask_usd)
-            offers.append(Offer(auction.id, left, ask_usd, float(resale[token]) * share))
+            ask_usd = world.auctions.factor(auction, now) * published[token]
+            share = sale_multiple(world, chain, token, left, cash_usd, ask_usd)
+            offers.append(Offer(auction.id, left, ask_usd, resale[token] * share))
         return offers
 
     def _resale_unit_usd(self, chain: str) -> NDArray[np.float64]:

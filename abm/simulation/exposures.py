@@ -37,6 +37,10 @@ class BalanceSheet:
     vault, claim, equity : ndarray, shape (accounts,)
         Its collateral as it is, as the venue counts it before haircuts, and ``own`` with all its
         collateral, wherever it is.
+    groups, stand : dict of str to ndarray
+        As `abm.simulation.whereabouts.Whereabouts` has ``groups`` and ``collateral``.
+    margined : dict of str to ndarray of bool, shape (accounts,)
+        Accounts by the node of their clearing house.
     """
 
     def __init__(self, world: World) -> None:
@@ -57,28 +61,17 @@ class BalanceSheet:
         self.vault = worth_where_it_stands(world, vaults)
         self.claim = total_value(world.architecture.claims.units, counted)
         self.equity = self.own + worth_where_it_stands(world, world.owned_units())
-        self.groups = _groups(world)
+        self.groups = world.whereabouts.groups
         self.nodes = node_names(world)
-        self.margined = np.array(self.nodes)[world.clearing_of]
-        self.stand = np.array([world.architecture.chain_of(account) for account in range(accounts)])
+        self.margined = {
+            node: world.clearing_of == number for number, node in enumerate(self.nodes)
+        }
+        self.stand = world.whereabouts.collateral
 
 
 def node_names(world: World) -> list[str]:
     """Return the node of every clearing house."""
     return [VENUE, *(f"{VENUE}:{clearing.name}" for clearing in world.clearings[1:])]
-
-
-def _groups(world: World) -> dict[str, list[int]]:
-    """Return the accounts behind each node: traders by kind and home chain, makers one by one."""
-    groups: dict[str, list[int]] = {}
-    for trader in range(len(world.traders)):
-        name = f"traders:{world.traders.kinds[trader]}@{world.traders.chains[trader]}"
-        groups.setdefault(name, []).append(trader)
-    clearings = len(world.clearings)
-    for kind, accounts in (("maker", world.makers), ("arbitrageur", world.arbitrageurs)):
-        for number in range(len(accounts) // clearings):
-            groups[f"{kind}:{number}"] = list(accounts[number * clearings :][:clearings])
-    return groups
 
 
 def exposures(world: World) -> tuple[list[Node], list[Exposure]]:
@@ -125,7 +118,7 @@ def _settlement(world: World, sheet: BalanceSheet) -> Iterator[Exposure]:
 def _margin(sheet: BalanceSheet) -> Iterator[Exposure]:
     for name, accounts in sheet.groups.items():
         for node in sheet.nodes:
-            here = [account for account in accounts if sheet.margined[account] == node]
+            here = accounts[sheet.margined[node][accounts]]
             own = sheet.own[here]
             yield Exposure(name, node, "margin", float(np.maximum(own, 0.0).sum()))
             yield Exposure(node, name, "margin", float(np.maximum(-own, 0.0).sum()))
@@ -139,7 +132,7 @@ def _collateral(world: World, sheet: BalanceSheet) -> Iterator[Exposure]:
             there = _there(sheet, sheet.claim, chain, node)
             yield Exposure(node, f"chain:{chain}", "collateral", there)
         for name, accounts in sheet.groups.items():
-            here = [account for account in accounts if sheet.stand[account] == chain]
+            here = accounts[sheet.stand[chain][accounts]]
             yield Exposure(name, f"chain:{chain}", "deposits", float(sheet.vault[here].sum()))
 
 
@@ -147,9 +140,9 @@ def _there(
     sheet: BalanceSheet, amounts: NDArray[np.float64], chain: str, node: str | None = None
 ) -> float:
     """Return the sum of amounts that stand on a chain, of all or of one clearing house."""
-    here = sheet.stand == chain
+    here = sheet.stand[chain]
     if node is not None:
-        here &= sheet.margined == node
+        here = here & sheet.margined[node]
     return float(amounts[here].sum())
 
 

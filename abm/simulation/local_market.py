@@ -207,9 +207,9 @@ def worth_where_it_stands(world: World, units: NDArray[np.int64]) -> NDArray[np.
     if local is None or not local.moves:
         return at_venue
     # Makers' accounts and the venue's own stand at the venue.
-    stand = world.collateral_chains[: len(units)]
+    traders = min(len(units), len(world.traders))
     for chain in local.chains:
-        rows = np.flatnonzero(stand == chain)
+        rows = np.flatnonzero(world.whereabouts.collateral[chain][:traders])
         at_venue[rows] = total_value(units[rows], world.unit_usd(world.price_at(chain)))
     return at_venue
 

@@ -26,7 +26,6 @@ def record_quotes(world: World) -> None:
     long = lots > 0
     interest = np.bincount(instrument[long], lots[long], minlength=len(world.instruments))
     for place, series in enumerate(alive.tolist()):
-        book = exchange.books[series]
         bid, bid_lots = sides[Side.BUY][place]
         ask, ask_lots = sides[Side.SELL][place]
         world.recorder.add(
@@ -44,7 +43,7 @@ def record_quotes(world: World) -> None:
             ask * exchange.tick_usd if ask_lots else None,
             bid_lots,
             ask_lots,
-            int(quoted[series]) + sum(book.lots.values()),
+            int(quoted[series]) + exchange.books[series].lots_in_all,
             int(interest[series]),
         )
 
@@ -54,20 +53,13 @@ def _best(world: World, side: Side, alive: NDArray[np.int64]) -> list[tuple[int,
 
     Of a resting order's price only the contracts of the first order in its queue are counted.
     """
-    quotes = world.exchange.quotes
-    quoted = quotes.best(side)
+    exchange = world.exchange
     nothing = NO_BID if side is Side.BUY else NO_ASK
-    found = []
-    for series in alive.tolist():
-        resting = world.exchange.books[series].best(side)
-        ticks = int(quoted[series])
-        if resting is not None and side * (resting.order.limit_ticks - ticks) > 0:
-            ticks = resting.order.limit_ticks
-        if ticks == nothing:
-            found.append((0, 0))
-            continue
-        lots = int(quotes.lots[side][series][quotes.ticks[side][series] == ticks].sum())
-        if resting is not None and resting.order.limit_ticks == ticks:
-            lots += resting.lots_left
-        found.append((ticks, lots))
-    return found
+    ticks = exchange.best(side)
+    there = ticks != nothing
+    lots = np.where(there, exchange.quotes.lots_at(side, ticks), 0)
+    for series in np.flatnonzero(there & (exchange.best_resting(side) == ticks)).tolist():
+        resting = exchange.books[series].best(side)
+        lots[series] += 0 if resting is None else resting.lots_left
+    ticks = np.where(there, ticks, 0)
+    return list(zip(ticks[alive].tolist(), lots[alive].tolist(), strict=True))

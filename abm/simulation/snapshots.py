@@ -82,16 +82,17 @@ def record_step(world: World) -> None:
 
 def _record_trades(world: World, venue: int, exchange: Exchange) -> None:
     """Add what traded at a venue since it was recorded last."""
+    now, name, tick_usd = world.now, world.venue_names[venue], exchange.tick_usd
     for trade in exchange.trades[world.trades_recorded[venue] :]:
         world.recorder.add(
             "trades",
-            world.now,
-            world.venue_names[venue],
+            now,
+            name,
             world.series_names[trade.instrument],
             trade.buyer,
             trade.seller,
             trade.lots,
-            trade.price_ticks * exchange.tick_usd,
+            trade.price_ticks * tick_usd,
             "buy" if trade.aggressor is Side.BUY else "sell",
             trade.kind,
         )
@@ -114,8 +115,8 @@ def capital(world: World, owned_usd: NDArray[np.float64]) -> tuple[float, float,
 
     ``owned_usd`` is from `owned_value`.
     """
-    firms = (*world.makers, *world.arbitrageurs)
-    makers = dollars(sum(int(world.cash.balances[account]) for account in firms))
+    firms = [*world.makers, *world.arbitrageurs]
+    makers = dollars(int(world.cash.balances[firms].sum()))
     owned = float(owned_usd.sum())
     traders = slice(0, len(world.traders))
     return (
@@ -134,9 +135,8 @@ def _record_chains(world: World) -> None:
     counted = world.place.counted_unit_usd(world.price_usd)
     claimed = total_value(claims.units[:traders], counted)
     ages = now - claims.as_of_second[:traders]
-    stand = world.collateral_chains
     for name in world.scenario.chains:
-        there = stand == name
+        there = world.whereabouts.collateral[name][:traders]
         round_ = world.board[name]
         cash = [
             world.ledger.balance(world.holders.liquidator + liquidator, world.cash.token)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Union
 
 from abm.simulation.layers import LayerBook
 from abm.simulation.replenishing import Replenishing
 from abm.simulation.shocks.effects import Strains
+from abm.simulation.whereabouts import Whereabouts
 
 if TYPE_CHECKING:
     import numpy as np
@@ -203,7 +205,6 @@ class World:
     arbitrageurs: tuple[int, ...]
     seats: tuple[Seat, ...]
     firms: Firms
-    collateral_chains: NDArray[np.str_]
     series_names: tuple[str, ...]
 
     books: tuple[MarkBook, ...]
@@ -251,6 +252,11 @@ class World:
         What stands for another token is worth the share of it that is backed.
         """
         return self.place.tokens.unit_usd(price_usd) * self.place.bridge.backing()
+
+    @cached_property
+    def whereabouts(self) -> Whereabouts:
+        """Where accounts stand, and who they are."""
+        return Whereabouts(self)
 
     @property
     def exchange(self) -> Exchange:
@@ -327,7 +333,7 @@ class World:
     @property
     def house(self) -> int:
         """The first venue's own account; those of others follow, and nobody else's."""
-        return len(self.cash.balances) - len(self.clearings)
+        return len(self.clearing_of) - len(self.clearings)
 
     def next_number(self) -> int:
         """Return a number that orders things due at the same second."""

@@ -124,7 +124,11 @@ class AuctionHouse:
         finished = [
             auction
             for auction in self._open.values()
-            if (auction.units_left == 0 or self._elapsed(auction, now) >= length)
+            # Most are young, whether or not their chain stood still.
+            if (
+                auction.units_left == 0
+                or (now - auction.opened_second >= length and self._elapsed(auction, now) >= length)
+            )
             and not self._halted_seconds(auction.seized.chain, now, now + 1)
         ]
         for auction in finished:

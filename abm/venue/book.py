@@ -60,6 +60,15 @@ class OrderBook:
         """Contracts resting on either side."""
         return {side: self._side(side).lots for side in SIDES}
 
+    @property
+    def lots_in_all(self) -> int:
+        """Contracts resting on both sides together."""
+        return self._bids.lots + self._asks.lots
+
+    def lots_of(self, side: Side) -> int:
+        """Return the contracts resting on one side."""
+        return self._side(side).lots
+
     def _side(self, side: Side) -> _BookSide:
         return self._bids if side is BUY else self._asks
 
@@ -178,6 +187,8 @@ class OrderBook:
 
     def cancel(self, account: int) -> int:
         """Cancel every order of an account; return how many contracts were left of them."""
+        if not self._orders:
+            return 0
         mine = [sequence for sequence, order in self._orders.items() if order.account == account]
         return sum(map(self.cancel_order, mine))
 

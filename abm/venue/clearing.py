@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from abm.venue.orders import Side
+from abm.venue.quotes import NO_ASK, NO_BID
+
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from abm.venue.exchange import Exchange
     from abm.venue.waterfall import Waterfall
 
@@ -37,3 +44,21 @@ class Clearing:
     waterfall: Waterfall
     makers: tuple[int, ...]
     house: int
+
+    def offered(self) -> tuple[int, int]:
+        """Return the series with a bid, and those with an ask, quoted or resting at any venue.
+
+        Both as bits, as `PositionTable.sides` has them.
+        """
+        bids = [exchange.best(Side.BUY) != NO_BID for exchange in self.exchanges]
+        asks = [exchange.best(Side.SELL) != NO_ASK for exchange in self.exchanges]
+        return _bits(np.logical_or.reduce(bids)), _bits(np.logical_or.reduce(asks))
+
+
+def _bits(series: NDArray[np.bool_]) -> int:
+    """Return a mask over series as the bits of a whole number, the first series' the lowest.
+
+    >>> _bits(np.array([True, False, True]))
+    5
+    """
+    return int.from_bytes(np.packbits(series, bitorder="little").tobytes(), "little")

@@ -135,15 +135,10 @@ class LiquidationDesk:
             answer_seconds = self._rule.grace_seconds
             if self._rule.grace_from == "call_arrival":
                 answer_seconds += self._architecture.round_trip_seconds(account)
+            due = now + round(answer_seconds)
+            units = self._architecture.claims.units[account].copy()
             liquidation = Liquidation(
-                len(self.liquidations),
-                account,
-                chain,
-                cause,
-                now,
-                shortfall,
-                now + round(answer_seconds),
-                self._architecture.claims.units[account].copy(),
+                len(self.liquidations), account, chain, cause, now, shortfall, due, units
             )
             self.liquidations.append(liquidation)
             self._open[account] = liquidation
@@ -254,13 +249,16 @@ class LiquidationDesk:
             if (at_once or liquidation.stage in IN_HAND)
             and (works is None or works[liquidation.account])
         ]
+        # Nothing is quoted meanwhile: what is not offered now will not be.
+        offered = [clearing.offered() for clearing in self._clearings] if in_hand else []
         for liquidation in in_hand:
             if liquidation.stage is Stage.CALLED and not self._answered(liquidation, beliefs, now):
                 continue
             closing = liquidation.stage is Stage.CLOSING
             if not (closing or at_once):
                 continue
-            if self._close_positions(liquidation, beliefs, now) and closing:
+            there = offered[self._clearing_of[liquidation.account]]
+            if self._close_positions(liquidation, beliefs, now, there) and closing:
                 self._finish(liquidation, beliefs, now)
 
     def _answered(self, liquidation: Liquidation, beliefs: Beliefs, now: int) -> bool:
@@ -304,18 +302,24 @@ class LiquidationDesk:
         order = SeizureOrder(account, liquidation.id, target)
         self._architecture.seize(order, cause=cause, now=now)
 
-    def _close_positions(self, liquidation: Liquidation, beliefs: Beliefs, now: int) -> bool:
+    def _close_positions(
+        self, liquidation: Liquidation, beliefs: Beliefs, now: int, offered: tuple[int, int]
+    ) -> bool:
         """Trade an account's contracts away, into the book, later to a market maker.
 
-        Returns whether none are left.
+        Returns whether none are left. ``offered`` is from `Clearing.offered`.
         """
         if liquidation.closing_second is None:
             liquidation.closing_second = now
         account = liquidation.account
-        marks, exchanges = self._marks(account, beliefs), self._clearing(account).exchanges
-        trades = [len(exchange.trades) for exchange in exchanges]
         patience = now - liquidation.closing_second >= self._rule.take_over_seconds
         settled = self.close_out_is_settled(liquidation.closing_second, now)
+        long, short = self._positions.sides(account)
+        # Most accounts wait for days in a market that has nothing for them.
+        if not (patience or (settled and (long & offered[0] or short & offered[1]))):
+            return not (long or short)
+        marks, exchanges = self._marks(account, beliefs), self._clearing(account).exchanges
+        trades = [len(exchange.trades) for exchange in exchanges]
         flat = True
         for instrument, held in self._positions.held(account):
             side = Side.SELL if held > 0 else Side.BUY
@@ -330,10 +334,7 @@ class LiquidationDesk:
                 left -= self._take_over(account, instrument, side, left, beliefs)
             flat = flat and left == 0
         for exchange, before in zip(exchanges, trades, strict=True):
-            for trade in exchange.trades[before:]:
-                side = Side.BUY if trade.buyer == account else Side.SELL
-                beyond = trade.price_ticks * exchange.tick_usd - marks.value[trade.instrument]
-                liquidation.closing_cost_usd += float(side * trade.lots * beyond)
+            liquidation.add_costs(exchange.trades[before:], marks.value, exchange.tick_usd)
         return flat
 
     def _take_over(

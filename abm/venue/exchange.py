@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -86,6 +87,8 @@ class Exchange:
             Side.BUY: np.full(instruments, NO_BID, dtype=np.int64),
             Side.SELL: np.full(instruments, NO_ASK, dtype=np.int64),
         }
+        # Series in which orders of an account have come to rest, wherever they are by now.
+        self._rested: dict[int, dict[int, None]] = defaultdict(dict)
         # Contracts of all resting orders of each series.
         self._resting_lots = [0] * instruments
 
@@ -111,8 +114,7 @@ class Exchange:
             return 0
         traded, left = self._match(order, price_usd, kind)
         if left and lifetime is not Lifetime.IMMEDIATE:
-            self.books[order.instrument].rest(order, self.sequence, left)
-            self._refresh(order.side, order.instrument)
+            self._rest(order, left)
         return traded
 
     def quote(self, maker: int, quote: MassQuote, price_usd: float) -> None:
@@ -179,7 +181,7 @@ class Exchange:
         best = book.best_ticks(side)
         nothing = NO_BID if side is Side.BUY else NO_ASK
         self._resting[side][instrument] = nothing if best is None else best
-        self._resting_lots[instrument] = sum(book.lots.values())
+        self._resting_lots[instrument] = book.lots_in_all
 
     def _match(
         self, order: Order, price_usd: float, kind: TradeKind = TradeKind.ORDER
@@ -287,15 +289,24 @@ class Exchange:
         found: NDArray[np.int64] = both(self.quotes.best(side), self._resting[side])
         return found
 
+    def best_resting(self, side: Side) -> NDArray[np.int64]:
+        """Return the same as `best` of resting orders alone."""
+        return self._resting[side]
+
     def offers(self, side: Side, instrument: int) -> bool:
         """Return whether anything is quoted or rests on a side of a series."""
-        ranked = self.quotes.ranked(side, instrument)
-        return bool(ranked) or self.books[instrument].lots[side] > 0
+        return self.books[instrument].lots_of(side) > 0 or bool(
+            self.quotes.ranked(side, instrument)
+        )
 
     def rest(self, order: Order, lots: int) -> None:
         """Let contracts of an order rest without matching them."""
         self.sequence += 1
+        self._rest(order, lots)
+
+    def _rest(self, order: Order, lots: int) -> None:
         self.books[order.instrument].rest(order, self.sequence, lots)
+        self._rested[order.account][order.instrument] = None
         self._refresh(order.side, order.instrument)
 
     def take_resting(self, instrument: int, sequence: int, lots: int) -> None:
@@ -309,8 +320,8 @@ class Exchange:
 
     def cancel(self, account: int) -> None:
         """Cancel every resting order of an account."""
-        for instrument, book in enumerate(self.books):
-            if book.cancel(account):
+        for instrument in self._rested.pop(account, ()):
+            if self.books[instrument].cancel(account):
                 for side in SIDES:
                     self._refresh(side, instrument)
 

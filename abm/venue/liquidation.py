@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from abm.venue.orders import Side
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from abm.venue.orders import Trade
     from abm.venue.waterfall import WaterfallUse
 
 
@@ -88,6 +91,13 @@ class Liquidation:
     def is_cured(self) -> bool:
         """Whether it ended without a seizure: by a deposit, or because the market came back."""
         return self.outcome in (Outcome.TOPPED_UP, Outcome.RECOVERED)
+
+    def add_costs(self, trades: list[Trade], value_usd: NDArray[np.float64], tick: float) -> None:
+        """Add what closing trades cost beyond the marks; ``tick`` is in dollars."""
+        for trade in trades:
+            side = Side.BUY if trade.buyer == self.account else Side.SELL
+            beyond = trade.price_ticks * tick - value_usd[trade.instrument]
+            self.closing_cost_usd += float(side * trade.lots * beyond)
 
     def seconds_to_end(self) -> int | None:
         """Return the time from breach to end, or None."""

@@ -120,12 +120,22 @@ class QuoteBoard:
         gone[side, instrument, level] = gone.get((side, instrument, level), 0) + taken
         self._quoted[side][maker] -= taken
         if taken == available:
-            ranked = self.ranked(side, instrument)
-            ranked[:] = [entry for entry in ranked if entry[2:] != (maker, level)]
-            nothing = NO_BID if side is Side.BUY else NO_ASK
-            rest = (-side * price for price, _, other, _ in ranked if other == maker)
-            self._best[side][maker, instrument] = next(rest, nothing)
+            self._forget(side, instrument, maker, level)
         return taken
+
+    def _forget(self, side: Side, instrument: int, maker: int, level: int) -> None:
+        """Take a quote that has traded away out of its series' ranking."""
+        ranked = self.ranked(side, instrument)
+        for place, entry in enumerate(ranked):
+            if entry[2] == maker and entry[3] == level:
+                del ranked[place]
+                break
+        best = NO_BID if side is Side.BUY else NO_ASK
+        for price, _, other, _ in ranked:
+            if other == maker:
+                best = -side * price
+                break
+        self._best[side][maker, instrument] = best
 
     def replace(self, maker: int, quote: MassQuote, sequence: int) -> None:
         """Replace a maker's ladder."""
@@ -160,6 +170,8 @@ class QuoteBoard:
 
     def withdraw(self, maker: int) -> None:
         """Take a maker's quotes away."""
+        if not (self.taken[maker] or any(self._quoted[side][maker] for side in SIDES)):
+            return
         for side in SIDES:
             self.lots[side][:, maker] = 0
             self._best[side][maker] = NO_BID if side is Side.BUY else NO_ASK
@@ -205,10 +217,14 @@ def _best_of_ladder(
     side: Side, ticks: NDArray[np.int64], lots: NDArray[np.int64]
 ) -> NDArray[np.int64]:
     """Return the best premium with contracts left; levels are the last axis, the best first."""
-    if lots[..., 0].all():
+    first = lots[..., 0] > 0
+    if first.all():
         return ticks[..., 0]
-    if side is Side.BUY:
-        best: NDArray[np.int64] = np.where(lots > 0, ticks, NO_BID).max(axis=-1)
-    else:
-        best = np.where(lots > 0, ticks, NO_ASK).min(axis=-1)
+    nothing = NO_BID if side is Side.BUY else NO_ASK
+    best: NDArray[np.int64] = np.where(first, ticks[..., 0], nothing)
+    left = lots[~first]
+    if left.any():
+        # The best level of a series crossed the book when it was quoted, and traded away.
+        found = np.where(left > 0, ticks[~first], nothing)
+        best[~first] = found.max(axis=-1) if side is Side.BUY else found.min(axis=-1)
     return best

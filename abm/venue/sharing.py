@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+EXACT = 2**53
+"""Below it, every whole number is a float64."""
+
+
 def share_out(amount: int, weights: NDArray[np.int64]) -> NDArray[np.int64]:
     """Divide whole units in proportion to weights, exactly.
 
@@ -35,13 +39,52 @@ def share_out(amount: int, weights: NDArray[np.int64]) -> NDArray[np.int64]:
     total = int(weights.sum())
     if amount == 0 or total == 0:
         return np.zeros_like(weights)
-    # Python integers: the product of two amounts in micro-dollars overflows 64 bits.
-    exact = [weight * amount for weight in weights.tolist()]
-    shares = np.array([product // total for product in exact], dtype=np.int64)
-    remainders = np.array([product % total / total for product in exact])
+    # Whoever has no weight gets nothing of what rounding leaves either: there are always more
+    # remainders above 0 than units left.
+    counted = weights.nonzero()[0]
+    shares, remainders = _divided(amount, weights[counted], total)
     left = amount - int(shares.sum())
-    shares[np.argsort(-remainders, kind="stable")[:left]] += 1
-    return shares
+    shares[_largest(remainders, left)] += 1
+    found = np.zeros_like(weights)
+    found[counted] = shares
+    return found
+
+
+def _divided(
+    amount: int, weights: NDArray[np.int64], total: int
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return ``amount * weights // total`` and what is left of each, as a share of ``total``.
+
+    The product of two amounts in micro-dollars overflows 64 bits: it is divided digit by digit, in
+    a base small enough for a remainder and a weight times a digit. Totals that a float64 does not
+    hold exactly leave no such base, and go by Python's integers.
+    """
+    if total >= EXACT:
+        exact = [weight * amount for weight in weights.tolist()]
+        shares = np.array([product // total for product in exact], dtype=np.int64)
+        return shares, np.array([product % total / total for product in exact])
+    bits = 62 - total.bit_length()
+    digits = [amount >> place & (1 << bits) - 1 for place in range(0, amount.bit_length(), bits)]
+    shares, rest = np.zeros_like(weights), np.zeros_like(weights)
+    for digit in reversed(digits):
+        quotient, rest = np.divmod((rest << bits) + weights * digit, total)
+        shares = (shares << bits) + quotient
+    return shares, rest / total
+
+
+def _largest(values: NDArray[np.float64], count: int) -> NDArray[np.bool_]:
+    """Return a mask of the so many largest values, of equal ones the first.
+
+    >>> _largest(np.array([0.5, 0.2, 0.5, 0.5]), 2)
+    array([ True, False,  True, False])
+    """
+    if not count:
+        return np.zeros(len(values), dtype=np.bool_)
+    place = len(values) - count
+    threshold = np.partition(values, place)[place]
+    found: NDArray[np.bool_] = values > threshold
+    found[np.flatnonzero(values == threshold)[: count - int(found.sum())]] = True
+    return found
 
 
 def draw_on(amount: int, held: NDArray[np.int64], weights: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -83,7 +83,6 @@ def bench_pass() -> Callable[[], object]:
     accounts, each, instruments = 1_000_000, 3, 60
     _, _, span = prepared_span(instruments)
     positions = book(accounts, each, instruments)
-    short_minimum = GRID.short_option_minimum * span.marks.price_usd
     moved = [np.empty_like(part) for part in (positions.data, positions.indices)]
 
     def whole_pass() -> Requirements:
@@ -93,7 +92,7 @@ def bench_pass() -> Callable[[], object]:
         np.copyto(moved[0], positions.data)
         np.copyto(moved[1], positions.indices)
 
-    by_products = span._by_products(positions, short_minimum)
+    by_products = span._by_products(positions)
     found = whole_pass()
     np.testing.assert_array_equal(found.position_value, by_products[0])
     np.testing.assert_array_equal(found.maintenance, by_products[1])
@@ -108,7 +107,7 @@ def bench_pass() -> Callable[[], object]:
         f"{taken * 1e3:.1f} ms {how}, {taken / moving:.0f} times moving the data, "
         f"{peak / 1e6:.0f} MB beyond the positions"
     )
-    taken, products = least_of_both(whole_pass, lambda: span._by_products(positions, short_minimum))
+    taken, products = least_of_both(whole_pass, lambda: span._by_products(positions))
     print(
         f"the same by NumPy and SciPy alone: {products * 1e3:.1f} ms, {products / taken:.1f} times "
         "as long; equal to the last bit"

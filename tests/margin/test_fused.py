@@ -67,8 +67,7 @@ def filled(kernel: Kernel, span: PreparedSpan, positions: csr_array) -> list[byt
 
 def multiplied(span: PreparedSpan, positions: csr_array) -> list[bytes]:
     """Return the bytes of the same by products."""
-    floor = span.grid.short_option_minimum * span.marks.price_usd
-    return [part.tobytes() for part in span._by_products(positions, floor)]
+    return [part.tobytes() for part in span._by_products(positions)]
 
 
 @given(rows=ROWS, minimum=st.sampled_from([0.0, 0.05, 0.3]))

@@ -162,7 +162,7 @@ def test_collateral_is_worth_the_price_of_the_chain_where_it_stands() -> None:
     world = quiet_model().world
     trade_locally(world, "resale", "far", -1_000.0)
     units = world.owned_units()
-    there = world.collateral_chains == "far"
+    there = world.whereabouts.collateral["far"][: len(world.traders)]
     found = worth_where_it_stands(world, units)[: len(there)]
     expected = total_value(units, world.unit_usd(world.price_at("far")))[: len(there)]
     assert (found[there] == expected[there]).all()

@@ -1,0 +1,64 @@
+"""Where accounts stand, and who they are: what never changes in a run, found once."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    from abm.simulation.world import World
+
+
+class Whereabouts:
+    """Accounts by place and by kind.
+
+    Every mask is of shape (accounts,), one for each chain of the scenario.
+    """
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def _by_chain(self, stand: Iterable[str]) -> dict[str, NDArray[np.bool_]]:
+        chains = np.array(list(stand))
+        return {chain: chains == chain for chain in self._world.scenario.chains}
+
+    @cached_property
+    def collateral(self) -> dict[str, NDArray[np.bool_]]:
+        """Accounts by the chain on which their collateral stands."""
+        chain_of = self._world.architecture.chain_of
+        return self._by_chain(map(chain_of, range(len(self._world.clearing_of))))
+
+    @cached_property
+    def vaults(self) -> dict[str, NDArray[np.bool_]]:
+        """Accounts by the chain of their vaults: at home, or at the venue."""
+        place = self._world.place
+        at_home = self._world.architecture.reached_by_message
+        return self._by_chain(place.home_chains if at_home else place.venue_chains)
+
+    @cached_property
+    def venues(self) -> dict[str, NDArray[np.bool_]]:
+        """Accounts by the chain of the venue that they are margined at."""
+        return self._by_chain(self._world.place.venue_chains)
+
+    @cached_property
+    def groups(self) -> dict[str, NDArray[np.int64]]:
+        """Accounts behind each node of the exposure graph, ascending.
+
+        Traders by kind and home chain; market makers and arbitrageurs one by one.
+        """
+        world = self._world
+        found: dict[str, list[int]] = {}
+        for trader in range(len(world.traders)):
+            name = f"traders:{world.traders.kinds[trader]}@{world.traders.chains[trader]}"
+            found.setdefault(name, []).append(trader)
+        clearings = len(world.clearings)
+        for kind, accounts in (("maker", world.makers), ("arbitrageur", world.arbitrageurs)):
+            for number in range(len(accounts) // clearings):
+                found[f"{kind}:{number}"] = list(accounts[number * clearings :][:clearings])
+        return {name: np.array(accounts) for name, accounts in found.items()}
