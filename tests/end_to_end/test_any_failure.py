@@ -166,6 +166,8 @@ OPTIONS: dict[str, Tables] = {
         "hedge_market": {"depth_usd": 200_000},
         "market_makers": {"hedging": {"band_lots": 2.0, "funding_rate_per_day": 0.01}},
     },
+    "reserve": {"liquidators": {"reserve_fraction": 2.0, "refill_below": 0.9}},
+    "funding_width": {"market_makers": {"funding_width": 2.0}},
     "lent_cash": {"venue": {"lends_cash": True}},
     "at_once": {"liquidation": {"close_out": "at_once"}},
     "short_makers": {"market_makers": {"capital_usd": 20_000}},
@@ -282,11 +284,9 @@ def assert_paired(actual: Recorder, scenario: Scenario) -> None:
     for name, schema in SCHEMAS.items():
         if "second" in schema.names:
             place, first = schema.names.index("second"), scenario.first_shock_second
-            pair = [
-                [row for row in recorder.rows[name] if row[place] < first]
-                for recorder in (actual, without)
-            ]
-            assert pair[0] == pair[1], name
+            tables: list[list[tuple[Any, ...]]] = [actual.rows[name], without.rows[name]]
+            before = [[row for row in rows if row[place] < first] for rows in tables]
+            assert before[0] == before[1], name
 
 
 @pytest.mark.slow
