@@ -283,7 +283,7 @@ def assert_paired(actual: Recorder, scenario: Scenario) -> None:
         if "second" in schema.names:
             place, first = schema.names.index("second"), scenario.first_shock_second
             pair = [
-                [row for row in recorder.rows[name] if row[place] < first]
+                [row for row in recorder.rows[name] if int(row[place] or 0) < first]
                 for recorder in (actual, without)
             ]
             assert pair[0] == pair[1], name
