@@ -127,7 +127,7 @@ class Bridge:
 
     def backing(self) -> NDArray[np.float64]:
         """Return what share of each token is backed, shape (tokens,); 1 for an original."""
-        if not self.unbacked.any():
+        if not self.tokens.representations or not self.unbacked.any():
             return self._whole
         backing = self._whole.copy()
         for token in self.tokens.representations:

@@ -212,6 +212,9 @@ class Transport:
         rule = self._scenario.channels[transit.message.channel]
         source, destination = self.chains[rule.source], self.chains[rule.destination]
         parts: list[Haltable] = [self.channels[transit.message.channel], source, destination]
+        if not any(part.halts for part in (*parts, source.freezes, destination.freezes)):
+            transit.forced_in = True
+            return second
         if not transit.forced_in:
             transit.forced_in = True
             second = max(part.goes_on(second) for part in parts)

@@ -110,6 +110,9 @@ class QuoteDesk:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self._books = [world.book_of(seat.account) for seat in world.seats]
+        # Whether nobody trades for a maker's account but at the maker's own seat.
+        self._alone = len(world.clearings) == len(world.exchanges)
 
     def needs_quote(self, maker: int) -> bool:
         """Return whether a maker's ladder is old, has traded, or stands at an old price."""
@@ -126,11 +129,10 @@ class QuoteDesk:
         if last is None:
             return True
         rule, seat = world.scenario.market_makers, world.seats[maker]
-        moved = abs(world.book_of(seat.account).marks.price_usd / last.price_usd - 1.0)
+        moved = abs(self._books[maker].marks.price_usd / last.price_usd - 1.0)
         if moved >= rule.requote_move or world.now - last.second >= REQUOTE_SECONDS:
             return True
-        alone = len(world.clearings) == len(world.exchanges)
-        if alone and not world.exchanges[seat.venue].maker_moved[seat.firm]:
+        if self._alone and not world.exchanges[seat.venue].maker_moved[seat.firm]:
             return False
         inventory = world.positions.row(seat.account)
         shift = int(np.abs(inventory - last.inventory).max())

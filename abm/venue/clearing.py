@@ -45,14 +45,32 @@ class Clearing:
     makers: tuple[int, ...]
     house: int
 
-    def offered(self) -> tuple[int, int]:
-        """Return the series with a bid, and those with an ask, quoted or resting at any venue.
 
-        Both as bits, as `PositionTable.sides` has them.
-        """
-        bids = [exchange.best(Side.BUY) != NO_BID for exchange in self.exchanges]
-        asks = [exchange.best(Side.SELL) != NO_ASK for exchange in self.exchanges]
-        return _bits(np.logical_or.reduce(bids)), _bits(np.logical_or.reduce(asks))
+class Offered:
+    """What a clearing house's venues have for accounts that must close, in one step.
+
+    Nothing is quoted while they do, so that what is gone stays gone. Series are the bits of whole
+    numbers, as `PositionTable.sides` has them.
+    """
+
+    def __init__(self, exchanges: tuple[Exchange, ...]) -> None:
+        self._exchanges = exchanges
+        bids = [exchange.best(Side.BUY) != NO_BID for exchange in exchanges]
+        asks = [exchange.best(Side.SELL) != NO_ASK for exchange in exchanges]
+        self._bids = _bits(np.logical_or.reduce(bids))
+        self._asks = _bits(np.logical_or.reduce(asks))
+
+    def meets(self, long: int, short: int) -> bool:
+        """Return whether anything is there for series held long, or for those held short."""
+        return bool(long & self._bids or short & self._asks)
+
+    def look_again(self, side: Side, instrument: int) -> None:
+        """Forget a side of a series on which nothing is left."""
+        if not any(exchange.offers(side, instrument) for exchange in self._exchanges):
+            if side is Side.BUY:
+                self._bids &= ~(1 << instrument)
+            else:
+                self._asks &= ~(1 << instrument)
 
 
 def _bits(series: NDArray[np.bool_]) -> int:

@@ -12,6 +12,7 @@ import numpy as np
 
 from abm.collateral import Arrived, CallArrived, Reach, Seized, SeizureOrder
 from abm.units import dollars
+from abm.venue.clearing import Offered
 from abm.venue.liquidation import Liquidation, Outcome, Stage, at_once, seizure_target
 from abm.venue.orders import Order, Side, Trade, TradeKind
 
@@ -249,8 +250,7 @@ class LiquidationDesk:
             if (at_once or liquidation.stage in IN_HAND)
             and (works is None or works[liquidation.account])
         ]
-        # Nothing is quoted meanwhile: what is not offered now will not be.
-        offered = [clearing.offered() for clearing in self._clearings] if in_hand else []
+        offered = [Offered(clearing.exchanges) for clearing in self._clearings] if in_hand else []
         for liquidation in in_hand:
             if liquidation.stage is Stage.CALLED and not self._answered(liquidation, beliefs, now):
                 continue
@@ -303,11 +303,11 @@ class LiquidationDesk:
         self._architecture.seize(order, cause=cause, now=now)
 
     def _close_positions(
-        self, liquidation: Liquidation, beliefs: Beliefs, now: int, offered: tuple[int, int]
+        self, liquidation: Liquidation, beliefs: Beliefs, now: int, offered: Offered
     ) -> bool:
         """Trade an account's contracts away, into the book, later to a market maker.
 
-        Returns whether none are left. ``offered`` is from `Clearing.offered`.
+        Returns whether none are left.
         """
         if liquidation.closing_second is None:
             liquidation.closing_second = now
@@ -316,7 +316,7 @@ class LiquidationDesk:
         settled = self.close_out_is_settled(liquidation.closing_second, now)
         long, short = self._positions.sides(account)
         # Most accounts wait for days in a market that has nothing for them.
-        if not (patience or (settled and (long & offered[0] or short & offered[1]))):
+        if not (patience or (settled and offered.meets(long, short))):
             return not (long or short)
         marks, exchanges = self._marks(account, beliefs), self._clearing(account).exchanges
         trades = [len(exchange.trades) for exchange in exchanges]
@@ -330,6 +330,7 @@ class LiquidationDesk:
                     worst = float(marks.value[instrument]) * (1.0 + slippage)
                     order = Order(account, instrument, side, left, exchange.ticks(worst))
                     left -= exchange.submit(order, marks.price_usd, TradeKind.CLOSE_OUT)
+            offered.look_again(side.opposite, instrument)
             if patience and left:
                 left -= self._take_over(account, instrument, side, left, beliefs)
             flat = flat and left == 0

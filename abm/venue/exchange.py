@@ -170,9 +170,14 @@ class Exchange:
             meets = quote.best[side] <= against
         pairs = []
         for instrument in meets.nonzero()[0].tolist():
-            reaches = side * (quote.ticks(side)[instrument] - against[instrument]) >= 0
-            reaches &= quote.lots(side)[instrument] > 0
-            pairs += [(instrument, level) for level in reaches.nonzero()[0].tolist()]
+            # A ladder has few levels: whole numbers are faster than arrays here.
+            limit = side * int(against[instrument])
+            ticks, lots = quote.ticks(side)[instrument], quote.lots(side)[instrument]
+            pairs += [
+                (instrument, level)
+                for level, (at, left) in enumerate(zip(ticks.tolist(), lots.tolist(), strict=True))
+                if left > 0 and side * at >= limit
+            ]
         return pairs
 
     def _refresh(self, side: Side, instrument: int) -> None:

@@ -96,8 +96,8 @@ class QuoteBoard:
         """
         key = (side, instrument)
         if key not in self._ranked:
-            makers, levels = np.nonzero(self.lots[side][instrument])
-            prices = -side * self.ticks[side][instrument, makers, levels]
+            makers, levels = self.lots[side][instrument].nonzero()
+            prices = -int(side) * self.ticks[side][instrument, makers, levels]
             sequences = self.sequence[instrument, makers]
             self._ranked[key] = sorted(
                 zip(
@@ -218,12 +218,10 @@ def _best_of_ladder(
 ) -> NDArray[np.int64]:
     """Return the best premium with contracts left; levels are the last axis, the best first."""
     first = lots[..., 0] > 0
-    if first.all():
-        return ticks[..., 0]
     nothing = NO_BID if side is Side.BUY else NO_ASK
     best: NDArray[np.int64] = np.where(first, ticks[..., 0], nothing)
     left = lots[~first]
-    if left.any():
+    if np.count_nonzero(left):
         # The best level of a series crossed the book when it was quoted, and traded away.
         found = np.where(left > 0, ticks[~first], nothing)
         best[~first] = found.max(axis=-1) if side is Side.BUY else found.min(axis=-1)

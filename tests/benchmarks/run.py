@@ -115,7 +115,8 @@ def main() -> None:
     """Run every benchmark of a run."""
     bench_plain(10_000)
     bench_growth((2_000, 20_000, 200_000))
-    bench_whole_run(2_000)
+    for traders in (2_000, 20_000):
+        bench_whole_run(traders)
 
 
 if __name__ == "__main__":

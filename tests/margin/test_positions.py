@@ -135,6 +135,13 @@ class AgainstDenseArray(RuleBasedStateMachine):
         for account in range(ACCOUNTS):
             np.testing.assert_array_equal(self.table.row(account), self.dense[account])
 
+    @invariant()
+    def sides_agree(self) -> None:
+        bits = 1 << np.arange(SERIES)
+        for account, row in enumerate(self.dense):
+            expected = int(bits[row > 0].sum()), int(bits[row < 0].sum())
+            assert self.table.sides(account) == expected
+
 
 TestAgainstDenseArray = AgainstDenseArray.TestCase
 TestAgainstDenseArray.settings = settings(deadline=None, max_examples=40, stateful_step_count=30)
