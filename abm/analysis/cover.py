@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from math import fsum
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from abm.scenario.venues import FurtherVenue, layer_sizes_usd
 from abm.scenario.waterfall import FUNDED, Waterfall
 
 if TYPE_CHECKING:
@@ -15,10 +17,28 @@ if TYPE_CHECKING:
     from abm.recording.results import RunResults
 
 
-def funded_usd(scenario: dict[str, Any]) -> float:
-    """Return what a run's funded layers start with, in dollars."""
+def funded_usd(scenario: dict[str, Any]) -> dict[str, float]:
+    """Return what funded layers behind each venue that clears start with, in dollars, by venue.
+
+    A mutual fund that venues share stands behind each of them with all that is in it.
+    """
     rule = Waterfall.model_validate_json(json.dumps(scenario["waterfall"]))
-    return sum(rule.size_usd(layer) or 0.0 for layer in FUNDED)
+    further = {
+        name: FurtherVenue.model_validate_json(json.dumps(venue))
+        for name, venue in scenario.get("further_venues", {}).items()
+    }
+    first = str(scenario["venue"].get("name", "main"))
+    sizes = layer_sizes_usd(rule, further.values())
+    if not further or scenario["collateral"]["architecture"] == "unified_pool":
+        return {first: fsum(sizes.values())}
+    shared = scenario.get("contagion", {}).get("shared_funds", True)
+    mutual = sizes.get("mutual_fund", 0.0)
+    own = rule.mutual_fund.own_usd if rule.mutual_fund is not None else 0.0
+    behind = [rule.size_usd(name) or 0.0 for name in FUNDED if name != "mutual_fund"]
+    found = {first: fsum((*behind, mutual if shared else own))}
+    for name, venue in further.items():
+        found[name] = venue.insurance_fund_usd + (mutual if shared else venue.mutual_fund_usd)
+    return found
 
 
 def cover(results: RunResults, counts: Sequence[int] = (1, 2, 5)) -> pl.DataFrame:
@@ -31,24 +51,30 @@ def cover(results: RunResults, counts: Sequence[int] = (1, 2, 5)) -> pl.DataFram
     Returns
     -------
     polars.DataFrame
-        ``largest``, k; ``before_usd`` and ``after_usd``, the k largest together; ``funded_usd``;
-        ``covered_before`` and ``covered_after``.
+        Venue by venue: ``venue``; ``largest``, k; ``before_usd`` and ``after_usd``, the k largest
+        of its members together; ``funded_usd``, what stands behind it; ``covered_before`` and
+        ``covered_after``.
     """
-    before = results.table("shortfalls")["shortfall_usd"].sort(descending=True)
+    before = results.table("shortfalls").select("account", loss="shortfall_usd")
     after = (
         results.table("liquidations")
         .group_by("account")
-        .agg(pl.col("bad_debt_usd").sum())["bad_debt_usd"]
-        .sort(descending=True)
+        .agg(pl.col("bad_debt_usd").sum())
+        .select("account", loss="bad_debt_usd")
     )
     funded = funded_usd(results.manifest.scenario)
     rows = []
-    for count in counts:
-        first, last = float(before.head(count).sum()), float(after.head(count).sum())
-        rows.append((count, first, last, funded, first <= funded, last <= funded))
+    for venue, set_aside in funded.items():
+        members = _members(results, venue) if len(funded) > 1 else None
+        losses_before, losses_after = _largest(before, members), _largest(after, members)
+        for count in counts:
+            first, last = (float(part.head(count).sum()) for part in (losses_before, losses_after))
+            covered = (first <= set_aside, last <= set_aside)
+            rows.append((venue, count, first, last, set_aside, *covered))
     return pl.DataFrame(
         rows,
         schema={
+            "venue": pl.String,
             "largest": pl.Int64,
             "before_usd": pl.Float64,
             "after_usd": pl.Float64,
@@ -58,3 +84,16 @@ def cover(results: RunResults, counts: Sequence[int] = (1, 2, 5)) -> pl.DataFram
         },
         orient="row",
     )
+
+
+def _members(results: RunResults, venue: str) -> pl.DataFrame:
+    """Return the accounts of one venue."""
+    accounts = results.table("accounts").filter(moment="start")
+    return accounts.filter(pl.col("venue").cast(pl.String) == venue).select("account")
+
+
+def _largest(losses: pl.DataFrame, members: pl.DataFrame | None) -> pl.Series:
+    """Return losses, of all or of some accounts, the largest first."""
+    if members is not None:
+        losses = losses.join(members, on="account", how="semi")
+    return losses["loss"].sort(descending=True)

@@ -53,18 +53,19 @@ def _closed_at_once(outcome: Outcome) -> str:
     return "none" if loss is None else format_usd(loss)
 
 
-# Layers of the waterfall that have a line only where they paid something.
-RARE_LAYERS = {
-    f"paid by {who}": outcome_of(layer)
-    for layer, who in LAYERS.items()
-    if layer not in ("fund", "socialised")
+COMMON_LAYERS = {"fund": "paid by the insurance fund", "socialised": "socialised"}
+
+# Every layer of the waterfall by its line, in the order in which they pay if nothing else is said.
+PAID = {
+    COMMON_LAYERS.get(layer, f"paid by {who}"): outcome_of(layer) for layer, who in LAYERS.items()
 }
+
+# Those that have a line only where they paid something.
+RARE_LAYERS = {label: key for label, key in PAID.items() if label not in COMMON_LAYERS.values()}
 
 LINES: tuple[tuple[str, Callable[[Outcome], str], bool], ...] = (
     ("Bad debt", _usd("bad_debt_usd"), False),
-    ("paid by the insurance fund", _usd("paid_by_fund_usd"), True),
-    ("socialised", _usd("socialised_usd"), True),
-    *((label, _usd(key), True) for label, key in RARE_LAYERS.items()),
+    *((label, _usd(key), True) for label, key in PAID.items()),
     ("paid by nobody", _usd("uncovered_usd"), True),
     ("if all were closed at once", _closed_at_once, True),
     ("Largest true shortfall", _usd("worst_shortfall_usd"), False),

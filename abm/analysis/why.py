@@ -38,6 +38,8 @@ class Story:
         Its number.
     kind : str
         Kind of trader, ``market_maker`` or ``house``.
+    venue : str or None
+        Where it trades, in a run of several venues.
     start_utc : datetime
         The moment of second 0.
     moments : tuple of Moment
@@ -62,6 +64,7 @@ class Story:
 
     account: int
     kind: str
+    venue: str | None
     start_utc: datetime
     moments: tuple[Moment, ...]
     liquidations: int
@@ -98,7 +101,7 @@ def story(results: RunResults, account: int) -> Story:
     ResultsError
         If the run has no such account.
     """
-    start = _at_start(results, account)
+    start, scenario = _at_start(results, account), results.manifest.scenario
     pair = results.counterfactual
     rows = results.table("liquidations").filter(account=account).rows(named=True)
     tale = Tale(results, account)
@@ -108,10 +111,11 @@ def story(results: RunResults, account: int) -> Story:
     return Story(
         account=account,
         kind=start["kind"],
-        start_utc=datetime.fromisoformat(results.manifest.scenario["clock"]["start_utc"]),
+        venue=str(start["venue"]) if scenario.get("further_venues") else None,
+        start_utc=datetime.fromisoformat(scenario["clock"]["start_utc"]),
         # A late message may arrive when the account's next liquidation has begun.
         moments=(
-            _opening(start, results.manifest.scenario),
+            _opening(start, scenario),
             *sorted(told, key=lambda moment: moment.second),
         ),
         liquidations=len(rows),
@@ -147,7 +151,8 @@ def _total(amounts_usd: Sequence[float]) -> float:
 
 def _opening(start: Row, scenario: Row) -> Moment:
     silo = scenario["collateral"]["architecture"] == "silo"
-    place = scenario["venue"]["chain"] if silo else start["chain"]
+    further = scenario.get("further_venues", {}).get(start.get("venue"), scenario["venue"])
+    place = further["chain"] if silo else start["chain"]
     cash = start["cash_usd"]
     at_venue = f"{format_usd(abs(cash))} of {'cash' if cash >= 0 else 'debt'} at the venue"
     text = (
@@ -177,7 +182,8 @@ def _held_up(results: RunResults, rows: list[Row]) -> tuple[HeldUp, ...]:
 def write_story(told: Story) -> str:
     """Write a story as plain text: who it is about, one line for each moment, what it came to."""
     kind = told.kind.replace("_", " ")
-    head = f"Account {told.account} ({kind}), times in UTC"
+    where = "" if told.venue is None else f", at {told.venue}"
+    head = f"Account {told.account} ({kind}{where}), times in UTC"
     lines = [f"{clock(told, moment.second)}  {moment.text}" for moment in told.moments]
     return "\n".join([head, *lines, ending(told)])
 

@@ -137,19 +137,21 @@ def cover(run: RunFolder) -> None:
 
     results = read_results(run)
     yes = {True: "covered", False: "not covered"}
+    table = covered(results)
+    several = table["venue"].n_unique() > 1
     show_table(
         "the largest members' losses beside what is set aside",
         ("members", "cleared at once", "", "as it came", "", "set aside"),
         [
             (
-                f"{row['largest']} largest",
+                f"{row['largest']} largest" + (f" at {row['venue']}" if several else ""),
                 format_usd(row["before_usd"]),
                 yes[row["covered_before"]],
                 format_usd(row["after_usd"]),
                 yes[row["covered_after"]],
                 format_usd(row["funded_usd"]),
             )
-            for row in covered(results).iter_rows(named=True)
+            for row in table.iter_rows(named=True)
         ],
     )
     show_table(

@@ -105,7 +105,7 @@ def why(
         for row in loss_by_cause(results).iter_rows(named=True):
             typer.echo(
                 f"  {row['cause']:24}{format_usd(row['bad_debt_usd']):>16}"
-                f"  {row['liquidations']:,} liquidations"
+                f"  {row['liquidations']:,} liquidation{'s' * (row['liquidations'] != 1)}"
             )
 
 

@@ -82,6 +82,10 @@ def _poster_problems(scenario: Scenario, key: str, kind: str) -> Iterator[Proble
     if list(scenario.traders[kind].home_chains) != [scenario.venue.chain]:
         rule = f"traders.{kind}.home_chains must be {{ {scenario.venue.chain} = 1 }}, for they post"
         yield Problem(key, kind, f"{rule} what is minted on the venue's chain")
+    first = scenario.venue.name
+    if set(scenario.traders[kind].venues or (first,)) != {first}:
+        rule = f"traders.{kind}.venues must be {{ {first} = 1 }}, for they post there"
+        yield Problem(key, kind, rule)
 
 
 def _names(key: str, found: Iterable[str], known: list[str], what: str) -> Iterator[Problem]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import fsum
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
@@ -11,10 +12,11 @@ from abm.scenario.fields import NotNegative, Table
 from abm.scenario.references import unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from abm.scenario.agents import Traders
     from abm.scenario.model import Scenario
+    from abm.scenario.waterfall import Waterfall
 
 
 class FurtherVenue(Table):
@@ -30,6 +32,20 @@ class FurtherVenue(Table):
         NotNegative,
         Field(description="What it paid into the mutual fund, where the waterfall has one"),
     ] = 0.0
+
+
+def layer_sizes_usd(rule: Waterfall, further: Iterable[FurtherVenue]) -> dict[str, float]:
+    """Return what funded layers start with at all venues together, in the order in which they pay.
+
+    Those that are not there are left out; insurers and the backstop stand behind the first venue.
+    """
+    venues = tuple(further)
+    sizes = {str(name): rule.size_usd(name) or 0.0 for name in rule.order}
+    sizes["fund"] = fsum((sizes["fund"], *(venue.insurance_fund_usd for venue in venues)))
+    if rule.mutual_fund is not None:
+        paid = (venue.mutual_fund_usd for venue in venues)
+        sizes["mutual_fund"] = fsum((sizes["mutual_fund"], *paid))
+    return {name: size for name, size in sizes.items() if size}
 
 
 def venue_names(scenario: Scenario) -> tuple[str, ...]:

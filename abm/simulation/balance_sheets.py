@@ -124,9 +124,13 @@ def _owed_by_lock(world: World, prices: NDArray[np.float64]) -> dict[str, float]
 
 
 def _record_commitment(world: World) -> None:
-    """Commit to what every owner is owed by the venue's book, in micro-dollars."""
-    counted = world.place.counted_unit_usd(world.board[world.scenario.venue.chain].price_usd)
-    claimed = total_value(world.architecture.claims.units, counted)
+    """Commit to what every owner is owed by its venue's book, in micro-dollars."""
+    units = world.architecture.claims.units
+    claimed = np.zeros(len(units))
+    for number, clearing in enumerate(world.clearings):
+        there = world.clearing_of == number
+        counted = world.place.counted_unit_usd(world.board[clearing.chain].price_usd)
+        claimed[there] = total_value(units[there], counted)
     owed = np.maximum(world.cash.balances, 0) + (claimed * MICRO).astype(np.int64)
     tree = Commitment([(f"account {number}", units) for number, units in enumerate(owed.tolist())])
     true_units = world.ledger.block(world.holders.vault, len(owed))

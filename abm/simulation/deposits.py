@@ -7,7 +7,7 @@ from math import exp, fsum  # exact: `sum` of floats rounds otherwise from Pytho
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
-from abm.recording.events import ROOT
+from abm.simulation.withdrawals import last_loss, payouts_stand_still
 from abm.units import dollars, seconds
 
 if TYPE_CHECKING:
@@ -84,21 +84,25 @@ class FundDesk:
         if rule is None or depositor in self._asked:
             return
         self._asked[depositor] = None
-        log = self._world.log
-        losses = (event.id for event in reversed(log.events) if event.kind == "bad_debt")
-        cause = log.add(self._world.now, "fund_notice", next(losses, ROOT))
+        loss = last_loss(self._world, self.fund_of(depositor))
+        cause = self._world.log.add(self._world.now, "fund_notice", loss)
         due = self._world.now + seconds(rule.notice_hours)
         heapq.heappush(self._leaving, (due, depositor, cause))
 
     def pay_out(self) -> None:
-        """Pay those whose notice is over their part of what is left."""
+        """Pay those whose notice is over their part of what is left; who cannot be paid waits."""
         world = self._world
+        waiting = []
         while self._leaving and self._leaving[0][0] <= world.now:
-            _, depositor, cause = heapq.heappop(self._leaving)
+            due, depositor, cause = heapq.heappop(self._leaving)
             number = self.fund_of(depositor)
+            if payouts_stand_still(world, number):
+                waiting.append((due, depositor, cause))
+                continue
             fund = world.holders.fund + number
             left = world.ledger.balance(fund, world.cash.token)
-            paid = left * self._parts[depositor] // self._outstanding[number]
+            # A part may round to none of a fund that others have left for good.
+            paid = left * self._parts[depositor] // max(self._outstanding[number], 1)
             self._outstanding[number] -= self._parts[depositor]
             world.ledger.transfer(fund, world.holders.outside, world.cash.token, paid)
             world.log.add(
@@ -108,3 +112,5 @@ class FundDesk:
                 place=world.clearings[number].name,
                 value_usd=dollars(paid),
             )
+        for later in waiting:
+            heapq.heappush(self._leaving, later)

@@ -89,7 +89,7 @@ def exposures(world: World) -> tuple[list[Node], list[Exposure]]:
         *_margin(sheet),
         *_settlement(world, sheet),
         *_collateral(world, sheet),
-        *_backing(world),
+        *_backing(world, sheet),
         *_channels(world, sheet),
         *_oracles(world, sheet),
     ]
@@ -146,30 +146,42 @@ def _there(
     return float(amounts[here].sum())
 
 
-def _promised(world: World) -> dict[str, float]:
-    """Return what is promised against the originals locked on each chain, in dollars."""
+def _promised(world: World) -> list[dict[str, float]]:
+    """Return what is promised against the originals locked on each chain, in dollars.
+
+    One for each clearing house: what its accounts count of a token; what nobody counts is shared
+    as the rest.
+    """
     tokens, bridge = world.place.tokens, world.architecture.bridge
     unit_usd = tokens.unit_usd(world.price_usd)
-    promised = dict.fromkeys(world.scenario.chains, 0.0)
+    promised = [dict.fromkeys(world.scenario.chains, 0.0) for _ in world.clearings]
     for token in tokens.representations:
         chains = tokens.locked_on[token]
-        for chain in chains:
-            promised[chain] += bridge.supply(token) * float(unit_usd[token]) / len(chains)
+        counted = world.architecture.claims.units[:, token]
+        counts = [
+            int(counted[world.clearing_of == number].sum()) for number in range(len(promised))
+        ]
+        total = sum(counts)
+        for number, count in enumerate(counts):
+            share = count / total if total else float(number == 0)
+            for chain in chains:
+                owed = bridge.supply(token) * float(unit_usd[token]) * share
+                promised[number][chain] += owed / len(chains)
     return promised
 
 
-def _backing(world: World) -> Iterator[Exposure]:
+def _backing(world: World, sheet: BalanceSheet) -> Iterator[Exposure]:
     unit_usd = world.place.tokens.unit_usd(world.price_usd)
-    for chain, promised in _promised(world).items():
+    promised = _promised(world)
+    for chain in world.scenario.chains:
         held = float((world.ledger.held_by([world.holders.lock[chain]]) * unit_usd).sum())
-        yield Exposure(VENUE, f"lock:{chain}", "backing", promised)
+        for node, owed in zip(sheet.nodes, promised, strict=True):
+            yield Exposure(node, f"lock:{chain}", "backing", owed[chain])
         yield Exposure(f"lock:{chain}", f"chain:{chain}", "backing", held)
 
 
 def _channels(world: World, sheet: BalanceSheet) -> Iterator[Exposure]:
-    node_of = {
-        clearing.chain: node for clearing, node in zip(world.clearings, sheet.nodes, strict=True)
-    }
+    number_of = {clearing.chain: number for number, clearing in enumerate(world.clearings)}
     promised = _promised(world)
     unit_usd = world.place.tokens.unit_usd(world.price_usd)
     served: dict[str, list[int]] = {name: [] for name in world.scenario.channels}
@@ -180,13 +192,15 @@ def _channels(world: World, sheet: BalanceSheet) -> Iterator[Exposure]:
         moving = world.ledger.held_by([world.holders.escrow[name]])
         under_way = float((moving * unit_usd).sum())
         # The clearing house at one end, if any, and the chain at the other.
-        near = rule.source if rule.source in node_of else rule.destination
+        near = rule.source if rule.source in number_of else rule.destination
         far = rule.destination if near == rule.source else rule.source
-        yield Exposure(node_of.get(near, VENUE), f"channel:{name}", "transit", under_way)
-        reached = promised[far]
-        if world.architecture.reached_by_message and near in node_of:
-            reached += _there(sheet, sheet.claim, far, node_of[near])
-        place = f"lock:{far}" if promised[far] else f"chain:{far}"
+        number = number_of.get(near, 0)
+        node, owed = sheet.nodes[number], promised[number][far]
+        yield Exposure(node, f"channel:{name}", "transit", under_way)
+        reached = owed
+        if world.architecture.reached_by_message and near in number_of:
+            reached += _there(sheet, sheet.claim, far, node)
+        place = f"lock:{far}" if owed else f"chain:{far}"
         yield Exposure(place, f"channel:{name}", "reach", reached)
         carried = reached + under_way
         yield Exposure(f"channel:{name}", f"protocol:{rule.protocol}", "protocols", carried)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from abm.network import channel_between
 from abm.recording.events import ROOT
+from abm.simulation.withdrawals import payouts_stand_still
 from abm.units import MICRO, dollars
 
 if TYPE_CHECKING:
@@ -88,7 +89,8 @@ def accounts_behind(world: World, seat: Seat) -> tuple[int, ...]:
     behind = [seat.account]
     for account in world.firms.members[seat.firm].accounts:
         chain = world.place.venue_of(account)
-        if account != seat.account and not world.transport.is_halted(chain, world.now):
+        number = int(world.clearing_of[account])
+        if account != seat.account and not payouts_stand_still(world, number):
             channel = channel_between(world.graph, chain, here)
             if world.transport.blocked_until(channel) <= world.now:
                 behind.append(account)
@@ -137,6 +139,8 @@ def _bring(world: World, firm: Firm, short: int) -> None:
         return
     if world.liquidation_stands_still(world.place.venue_of(source)):
         return
+    if payouts_stand_still(world, int(world.clearing_of[source])):
+        return
     in_vault = world.ledger.balance(world.cash.vault_of(source), world.cash.token)
     can_spare = min(int(world.cash.balances[source]), in_vault)
     wanted = int((float(free[source]) - float(free[short])) / 2.0 * MICRO)
@@ -147,6 +151,8 @@ def _bring(world: World, firm: Firm, short: int) -> None:
         world.graph, world.place.venue_of(source), world.place.venue_of(short)
     )
     world.cash.pay_out(source, world.holders.escrow[channel], micro_dollars)
+    # What a firm moves is neither a loss there nor a profit here.
+    world.layer_book.cash_before[source] -= micro_dollars
     world.architecture.escrowed[short, world.cash.token] += micro_dollars
     world.firms.expected[short] = micro_dollars
     world.transport.send(
@@ -165,5 +171,6 @@ def receive(world: World, message: Message, remittance: Remittance) -> None:
     account = remittance.destination
     escrow = world.holders.escrow[message.channel]
     world.cash.pay_in(account, escrow, remittance.micro_dollars)
+    world.layer_book.cash_before[account] += remittance.micro_dollars
     world.architecture.escrowed[account, world.cash.token] -= remittance.micro_dollars
     del world.firms.expected[account]

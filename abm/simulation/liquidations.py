@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from abm.collateral.at_venue import resend
-from abm.network.messages import ONCE_KINDS
 from abm.simulation.decisions import schedule_top_up
 from abm.simulation.firms import Remittance, receive
+from abm.simulation.given_up import give_up
 from abm.simulation.layers import tell_standing
 from abm.simulation.order_flow import Way, receive_order
 from abm.simulation.replenishing import (
@@ -40,10 +39,7 @@ def deliver_messages(world: World) -> None:
         else:
             world.architecture.deliver(transit.message, world.now)
     for transit in world.transport.expire_and_repeat(world.now):
-        if isinstance(transit.message.payload, Remittance | Replenishment):
-            resend(world.transport, transit.message, world.now)
-        elif transit.message.kind not in ONCE_KINDS:
-            world.architecture.expire(transit.message, world.now)
+        give_up(world, transit.message)
     world.architecture.advance(world.now)
     take_events(world)
 

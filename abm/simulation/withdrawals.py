@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from abm.randomness import Streams
+    from abm.recording.events import Event
     from abm.scenario.model import Scenario
     from abm.simulation.world import World
 
@@ -151,16 +152,32 @@ def request_withdrawals(world: World) -> None:
         running = world.withdrawals.lose_confidence(share, number, clearing_of == number)
         if not running:
             continue
-        reason = _reason(world, ("bad_debt",) if fund <= backing else THEFTS)
+        # A shared fund shrinks by losses of any venue that shares it.
+        of = None if world.scenario.waterfall.mutual_fund is not None else number
+        reason = last_loss(world, of) if fund <= backing else _last(world, THEFTS)
         for account in running:
             cause = world.log.add(world.now, "run", reason, account=account)
             world.withdrawals.ask(account, cause)
 
 
-def _reason(world: World, kinds: Sequence[str]) -> int:
+def last_loss(world: World, number: int | None) -> int:
+    """Return the last event of bad debt at one clearing house, or at any; the root without one."""
+    return _last(world, ("bad_debt",), number)
+
+
+def _last(world: World, kinds: Sequence[str], number: int | None = None) -> int:
     """Return the last event of some kinds, which made owners lose confidence."""
-    found = (event.id for event in reversed(world.log.events) if event.kind in kinds)
+    found = (
+        event.id
+        for event in reversed(world.log.events)
+        if event.kind in kinds and (number is None or _is_at(world, event, number))
+    )
     return next(found, ROOT)
+
+
+def _is_at(world: World, event: Event, number: int) -> bool:
+    """Return whether an event is of an account of a clearing house."""
+    return event.account is not None and int(world.clearing_of[event.account]) == number
 
 
 def settle_withdrawals(world: World) -> None:
@@ -173,7 +190,7 @@ def settle_withdrawals(world: World) -> None:
     queue = world.withdrawals
     if not queue.waiting:
         return
-    blocked = [_is_blocked(world, number) for number in range(len(world.clearings))]
+    blocked = [is_blocked(world, number) for number in range(len(world.clearings))]
     if all(blocked):
         return
     waiting, queue.waiting = queue.waiting, []
@@ -184,14 +201,19 @@ def settle_withdrawals(world: World) -> None:
             _let_out(world, request)
 
 
-def _is_blocked(world: World, number: int) -> bool:
-    """Return whether nothing leaves one clearing house."""
-    if world.now < world.withdrawals.frozen_until:
+def payouts_stand_still(world: World, number: int) -> bool:
+    """Return whether nothing can leave one clearing house: frozen, or on a chain that is still."""
+    chain = world.clearings[number].chain
+    still = world.transport.is_halted(chain, world.now)
+    still |= world.transport.is_frozen(chain, world.now)
+    return still or world.now < world.withdrawals.frozen_until
+
+
+def is_blocked(world: World, number: int) -> bool:
+    """Return whether nothing can or may leave one clearing house."""
+    if payouts_stand_still(world, number):
         return True
     clearing = world.clearings[number]
-    chain = clearing.chain
-    if world.transport.is_halted(chain, world.now) or world.transport.is_frozen(chain, world.now):
-        return True
     counts = ~world.desk.written_off[: world.house]
     if len(world.clearings) > 1:
         counts &= world.clearing_of[: world.house] == number

@@ -9,6 +9,7 @@ import polars as pl
 
 from abm.analysis.frontier import capital_efficiency, efficient
 from abm.analysis.risk import expected_shortfall, mean_estimate
+from abm.scenario.venues import layer_sizes_usd
 from abm.studies.sensitivity import check_outcome
 from abm.sweeps import plan_of, read_runs
 from abm.sweeps.keys import value_at
@@ -53,7 +54,9 @@ def efficient_frontier(
     rows = []
     for (key,), part in runs.group_by("point", maintain_order=True):
         point = int(str(key))
-        fund = plan.scenario(point).waterfall.insurance_fund_usd
+        scenario = plan.scenario(point)
+        sizes = layer_sizes_usd(scenario.waterfall, scenario.further_venues.values())
+        fund = sizes.get("fund", 0.0)
         efficiency = mean_estimate(capital_efficiency(part, np.full(part.height, fund)))
         shortfall = expected_shortfall(part[outcome].cast(pl.Float64).to_numpy(), level)
         rows.append(

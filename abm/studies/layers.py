@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import fsum
 from typing import TYPE_CHECKING
 
 from abm.analysis.estimates import Estimate, event_probability, mean_estimate
 from abm.recording.schemas import outcome_of
+from abm.scenario.venues import layer_sizes_usd
 from abm.scenario.waterfall import FUNDED
 from abm.studies.losses import loss_of, run_whole, seeded
 
@@ -42,9 +44,13 @@ class LayerRisk:
 
 def layers_of(scenario: Scenario) -> list[str]:
     """Return the layers that a scenario has, in the order in which they pay."""
-    rule = scenario.waterfall
-    layers: list[str] = [name for name in rule.order if rule.size_usd(name) is not None]
-    return [*layers, {"socialise": "socialised", "deleverage": "deleveraged"}[rule.last]]
+    last = {"socialise": "socialised", "deleverage": "deleveraged"}[scenario.waterfall.last]
+    return [*sizes_usd(scenario), last]
+
+
+def sizes_usd(scenario: Scenario) -> dict[str, float]:
+    """Return what each funded layer of a scenario starts with, at all venues, in dollars."""
+    return layer_sizes_usd(scenario.waterfall, scenario.further_venues.values())
 
 
 def is_exhausted(scenario: Scenario, row: RunRow, layer: str) -> bool:
@@ -59,8 +65,8 @@ def is_exhausted(scenario: Scenario, row: RunRow, layer: str) -> bool:
         return False
     layers = layers_of(scenario)
     above = layers[: layers.index(layer) + 1]
-    sizes = [scenario.waterfall.size_usd(name) or 0.0 for name in above]
-    return loss_of(row) > sum(sizes)
+    sizes = sizes_usd(scenario)
+    return loss_of(row) > fsum(sizes[name] for name in above)
 
 
 def layer_risk(
@@ -99,7 +105,7 @@ def layer_risk(
         found.append(
             LayerRisk(
                 layer,
-                scenario.waterfall.size_usd(layer) if layer in FUNDED else None,
+                sizes_usd(scenario).get(layer),
                 mean_estimate(paid, confidence=confidence),
                 event_probability([amount > 0 for amount in paid], confidence=confidence),
                 event_probability(empty, confidence=confidence),

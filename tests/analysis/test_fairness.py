@@ -46,7 +46,8 @@ def test_cover_adds_up_the_largest(crash: RunResults) -> None:
     assert one["before_usd"] < two["before_usd"] < everyone["before_usd"]
     assert everyone["before_usd"] == pytest.approx(crash.outcome["static_clearing_usd"])
     assert everyone["after_usd"] == pytest.approx(crash.outcome["bad_debt_usd"])
-    assert one["funded_usd"] == funded_usd(crash.manifest.scenario) == 20_000
+    assert funded_usd(crash.manifest.scenario) == {"main": 20_000}
+    assert one["funded_usd"] == 20_000
     assert not everyone["covered_before"]
     debts = crash.table("liquidations").group_by("account").agg(pl.col("bad_debt_usd").sum())
     assert one["after_usd"] == debts["bad_debt_usd"].max()

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from abm.analysis.summary import headline, summarise
+from abm.analysis.summary import PAID, RARE_LAYERS, headline, summarise
 from abm.recording.events import THEFTS
 from abm.recording.results import RunResults, read_results
 from abm.recording.schemas import outcome_of
@@ -341,3 +341,8 @@ def test_another_layer_has_a_line_where_it_paid(
     lines = summarise(found)
     (line,) = [line for line in lines if line.label not in LABELS]
     assert (line.label, line.actual, line.indent) == ("paid by the backstop", "5.00 USD", True)
+
+
+def test_the_summary_lists_layers_in_the_order_in_which_they_pay() -> None:
+    assert list(PAID.values()) == [outcome_of(layer) for layer in LAYERS]
+    assert set(PAID.values()) - set(RARE_LAYERS.values()) == {"paid_by_fund_usd", "socialised_usd"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import fsum
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -91,11 +92,12 @@ def waterfall(results: RunResults) -> Figure:
     """Return who paid the bad debt, layer by layer, with and without the shocks."""
     title = "The loss waterfall"
     caption = "Who paid the losses that accounts left, in the order of the waterfall."
-    fund = scenario_of(results).get("waterfall", {}).get("insurance_fund_usd")
+    fund = fund_at_start(results)
     if fund is not None:
+        funds = "funds of all venues" if several_venues(results) else "fund"
         caption = (
             "Who paid the losses that accounts left, in the order of the waterfall: the insurance "
-            f"fund of {format_usd(fund)} first."
+            f"{funds}, {format_usd(fund)}, first."
         )
     runs = [("this run", RED, _paid(results))]
     pair = results.counterfactual
@@ -247,7 +249,8 @@ def cover_k(results: RunResults) -> Figure:
     title = "Cover-k: how many of the largest losers the fund covers"
     caption = (
         "The bad debt of the largest losers, added up from the largest on, against what the "
-        "insurance fund held at the start."
+        f"insurance {'funds of all venues' if several_venues(results) else 'fund'} held at the "
+        "start."
     )
     if why := lacks(results, "liquidations", "bad_debt_usd"):
         return nothing(title, caption, why, unit="USD")
@@ -276,20 +279,30 @@ def cover_k(results: RunResults) -> Figure:
             x=[None],
             y=[None],
             mode="lines",
-            name=f"insurance fund, {format_usd(fund)}",
+            name=f"insurance {'funds' if several_venues(results) else 'fund'}, {format_usd(fund)}",
             line={"color": BLUE, "dash": "dash"},
         )
-        caption += f" It covers the {covered:,} largest of {len(debts):,}."
+        whose = "Together they cover" if several_venues(results) else "It covers"
+        caption += f" {whose} the {covered:,} largest of {len(debts):,}."
     figure = Figure(title, caption, plot, "USD")
     return finish(figure, x="k, number of losers", y="USD", hovermode="closest")
 
 
 def fund_at_start(results: RunResults) -> float | None:
-    """Return what the insurance fund held at the start, in dollars, where the tables tell."""
-    fund = scenario_of(results).get("waterfall", {}).get("insurance_fund_usd")
+    """Return what insurance funds held at the start, in dollars, where the tables tell."""
+    scenario = scenario_of(results)
+    fund = scenario.get("waterfall", {}).get("insurance_fund_usd")
+    if fund is not None:
+        further = scenario.get("further_venues", {}).values()
+        fund = fsum((fund, *(venue["insurance_fund_usd"] for venue in further)))
     if fund is None and results.has("steps") and len(results.table("steps")):
         fund = results.table("steps")["fund_usd"][0]
     return None if fund is None else float(fund)
+
+
+def several_venues(results: RunResults) -> bool:
+    """Return whether a run has more than one venue."""
+    return bool(scenario_of(results).get("further_venues"))
 
 
 def losses_by_kind(results: RunResults) -> Figure:

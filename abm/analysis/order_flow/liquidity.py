@@ -91,8 +91,10 @@ def venue_spillover(steps: pl.DataFrame, column: str = "depth_lots") -> Spillove
     """
     if "venue" not in steps.columns:
         return Spillover(("venue",), np.ones((1, 1)))
-    wide = steps.sort("second").pivot("venue", index="second", values=column).drop_nulls()
-    venues = tuple(name for name in wide.columns if name != "second")
+    # A venue may be called as a column is, but no name of one starts like this.
+    rows = steps.select("venue", column, _at="second").sort("_at")
+    wide = rows.pivot("venue", index="_at", values=column).drop_nulls()
+    venues = tuple(name for name in wide.columns if name != "_at")
     logs = np.log1p(wide.select(venues).to_numpy().astype(np.float64))
     return Spillover(venues, spillover_shares(np.diff(logs, axis=0)))
 

@@ -38,7 +38,8 @@ def flow_table(results: RunResults) -> list[FlowLine]:
     lots = np.abs(flow.signed_lots)
     fit = fit_hawkes(flow.by_step(), flow.step_seconds)
     latent = latent_depth(steps["depth_lots"].to_numpy().astype(np.float64), flow.by_step(lots))
-    spill = venue_spillover(steps)
+    # Older runs have no table of venues: they had one.
+    spill = venue_spillover(results.table("venues") if results.has("venues") else steps)
     return [
         FlowLine("trades", f"{len(flow):,}", "orders and close-outs that took a price"),
         FlowLine("contracts", f"{int(lots.sum()):,}", "of them"),

@@ -13,7 +13,7 @@ from abm.recording.events import ROBBED
 from abm.units import seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from abm.network import Transit
     from abm.scenario.shocks import BridgeExploit, VerifierCompromise
@@ -47,8 +47,11 @@ UNDER_LARGE = 0.999
 def exploit(world: World, shock: BridgeExploit, when: Occurrence) -> None:
     """Take a share of what a protocol's messages can release, wherever it stands."""
     cause = world.started_shocks[when.name]
+    taken: dict[tuple[int, int], None] = {}
     for name in _channels(world, shock.protocol):
-        steal(world, name, None, shock.share, cause)
+        # What channels from several venues can release is taken from once.
+        steal(world, name, None, shock.share, cause, spared=taken)
+        taken |= dict.fromkeys(reach(world, name))
 
 
 def pause_when_found(
@@ -75,7 +78,9 @@ def forge(world: World, shock: VerifierCompromise, when: Occurrence) -> None:
     if world.now >= found:
         pause_when_found(world, shock, when)
         return
-    owned = [account for account, kind in enumerate(world.traders.kinds) if kind == shock.posted_by]
+    posters = [
+        account for account, kind in enumerate(world.traders.kinds) if kind == shock.posted_by
+    ]
     for name in _channels(world, shock.protocol):
         lane = world.transport.lanes[name]
         needed = lane.keys_to_forge
@@ -92,6 +97,9 @@ def forge(world: World, shock: VerifierCompromise, when: Occurrence) -> None:
         if lane.channel.large_transfer_usd is not None:
             limits.append(lane.channel.large_transfer_usd * UNDER_LARGE)
         value_usd = min(limit for limit in limits if limit is not None)
+        # They post what is minted at the venue where it is.
+        minted_on = world.scenario.channels[name].destination
+        owned = [account for account in posters if world.place.venue_of(account) == minted_on]
         cause = world.log.add(
             world.now,
             "forged",
@@ -181,7 +189,8 @@ def mint_unbacked(world: World, channel: str, token: int, value_usd: float, caus
 
     The gap dilutes all who hold the token.
     """
-    units = int(value_usd / float(world.place.tokens.unit_usd(world.price_usd)[token]))
+    price_usd = world.price_at(world.scenario.channels[channel].destination)
+    units = int(value_usd / float(world.place.tokens.unit_usd(price_usd)[token]))
     world.place.bridge.forge(world.holders.attacker, token, units)
     world.log.add(world.now, "minted_unbacked", cause, place=channel, value_usd=value_usd)
     return units
@@ -215,13 +224,21 @@ def spend_twice(world: World, transit: Transit, cause: int) -> None:
     units = world.place.bridge.drain(chain, transfer.token, move.units)
     wallet = world.holders.wallet + move.account
     world.ledger.transfer(world.holders.attacker, wallet, transfer.token, units)
-    value_usd = units * float(tokens.unit_usd(world.price_usd)[transfer.token])
+    value_usd = units * float(tokens.unit_usd(world.price_at(chain))[transfer.token])
     world.log.add(
         world.now, "spent_twice", cause, account=move.account, place=chain, value_usd=value_usd
     )
 
 
-def steal(world: World, channel: str, most_usd: float | None, share: float, cause: int) -> float:
+def steal(
+    world: World,
+    channel: str,
+    most_usd: float | None,
+    share: float,
+    cause: int,
+    *,
+    spared: Collection[tuple[int, int]] = (),
+) -> float:
     """Move what a channel can release to the attacker; return its value in dollars.
 
     Parameters
@@ -236,11 +253,15 @@ def steal(world: World, channel: str, most_usd: float | None, share: float, caus
         Share of every balance to take at most.
     cause : int
         The event behind it.
+    spared : collection of tuple of int and int, optional
+        Holders and tokens that are left alone.
     """
     place, chain = world.place, world.scenario.channels[channel].destination
-    unit_usd = place.tokens.unit_usd(world.price_usd)
+    unit_usd = place.tokens.unit_usd(world.price_at(chain))
     taken_usd = 0.0
     for holder, token in reach(world, channel):
+        if (holder, token) in spared:
+            continue
         units = int(world.ledger.balance(holder, token) * share)
         worth = float(unit_usd[token])
         if most_usd is not None:

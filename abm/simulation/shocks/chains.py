@@ -6,6 +6,7 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from abm.network import reorganise, stall_finality
+from abm.simulation.given_up import give_up
 from abm.simulation.shocks.bridges import spend_twice
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def drop_blocks(world: World, shock: Reorg, when: Occurrence) -> None:
                 place=transit.message.channel,
                 value_usd=transit.message.value_usd,
             )
-            world.architecture.expire(transit.message, world.now)
+            give_up(world, transit.message)
         for transit in done.unbacked:
             # Acted upon already: what it moved has no source on the chain any more.
             world.log.add(

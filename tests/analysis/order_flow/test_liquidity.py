@@ -53,8 +53,8 @@ def test_a_table_with_venues_is_read_by_venue() -> None:
     draws = np.exp(Streams(1).get("test").standard_normal((500, 2)).cumsum(axis=0) / 10) * 100
     frames = [
         pl.DataFrame({"second": np.arange(500) * 60, "venue": name, "depth_lots": column})
-        for name, column in zip(("alpha", "beta"), draws.T, strict=True)
+        for name, column in zip(("main", "second"), draws.T, strict=True)
     ]
     found = venue_spillover(pl.concat(frames))
-    assert found.venues == ("alpha", "beta")
+    assert found.venues == ("main", "second")
     assert found.total < 0.05
