@@ -22,6 +22,7 @@ def test_every_holder_of_a_run_has_a_place_of_its_own() -> None:
         *(holders.vault + account for account in range(3)),
         *(holders.relayer + relayer for relayer in range(2)),
         *(holders.liquidator + liquidator for liquidator in range(4)),
+        *(holders.reserve + liquidator for liquidator in range(4)),
         holders.mutual_fund,
         holders.insurer,
         holders.parametric,
@@ -36,9 +37,9 @@ def test_every_holder_of_a_run_has_a_place_of_its_own() -> None:
         *holders.lock.values(),
         *holders.escrow.values(),
     ]
-    # 3 + 3 + 2 + 4 + 1 in blocks, 9 single ones, 2 auctions, 2 locks, 2 escrows.
-    assert sorted(places) == list(range(28))
-    assert len(ledger.block(0, 99)) == 28
+    # 3 + 3 + 2 + 4 + 4 + 1 in blocks, 9 single ones, 2 auctions, 2 locks, 2 escrows.
+    assert sorted(places) == list(range(32))
+    assert len(ledger.block(0, 99)) == 32
 
 
 def test_holders_are_named_for_what_they_are() -> None:
