@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 FILES = ("runs.parquet", "liquidations/00000.parquet")
 KEEP = 'tables = ["liquidations"]\ncounterfactual = true\n'
 START_SECONDS = 180
+END_SECONDS = 20
 
 pytestmark = pytest.mark.slow
 pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
@@ -73,7 +74,12 @@ class Cluster:
         for process in (*self.workers, self.scheduler):
             process.terminate()
         for process in (*self.workers, self.scheduler):
-            process.wait(timeout=START_SECONDS)
+            try:
+                process.wait(timeout=END_SECONDS)
+            except subprocess.TimeoutExpired:
+                # A worker may hang in its farewell to a scheduler that has just gone.
+                process.kill()
+                process.wait()
 
     @staticmethod
     def _wait(ready: Callable[[], bool]) -> None:
