@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from statistics import NormalDist
 
 import numpy as np
+
+STANDARD_NORMAL = NormalDist()
 
 
 class Streams:
@@ -53,3 +56,14 @@ class Streams:
     def integer(self, *name: str) -> int:
         """Return one draw below 2**31, for libraries that want an integer seed."""
         return int(self.get(*name).integers(2**31))
+
+
+def standard_normal(uniform: float) -> float:
+    """Return the standard normal quantile of a draw from [0, 1).
+
+    A draw of 0 counts as half of the smallest above it.
+
+    >>> standard_normal(0.5)
+    0.0
+    """
+    return STANDARD_NORMAL.inv_cdf(uniform or 2.0**-54)

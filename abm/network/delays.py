@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import exp
-from statistics import NormalDist
 from typing import TYPE_CHECKING
+
+from abm.randomness import standard_normal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +22,6 @@ FULL_CONGESTION = 6.0
 # Realised volatility, in multiples of its base, from which the whole volatility factor applies.
 FULL_STRESS = 4.0
 LONGEST_TAIL = 50.0
-STANDARD_NORMAL = NormalDist()
 # Inclusion, block, tail, its size, loss, duplicate and finality; then the verifiers; then
 # reordering and execution. What comes later in the list shifts nothing that comes before.
 DRAWS_BEFORE, DRAWS_AFTER = 7, 2
@@ -69,8 +69,8 @@ def draw_delays(lane: Lane, uniforms: Sequence[float], extra_loss: float = 0.0) 
     channel, protocol = lane.channel, lane.protocol
     inclusion, block, tail, beyond, loss, duplicate, final, *rest = uniforms
     signers, (reorder, stuck) = rest[: lane.verifiers], rest[lane.verifiers :]
-    finality = lane.finality_median_seconds * exp(lane.finality_ln_sigma * _normal(final))
-    signer = _normal(sorted(signers)[lane.quorum - 1])
+    finality = lane.finality_median_seconds * exp(lane.finality_ln_sigma * standard_normal(final))
+    signer = standard_normal(sorted(signers)[lane.quorum - 1])
     attestation = channel.attestation_median_seconds * exp(channel.attestation_ln_sigma * signer)
     if tail < protocol.tail_probability:
         start = channel.attestation_median_seconds * exp(Z_95 * channel.attestation_ln_sigma)
@@ -89,11 +89,6 @@ def draw_delays(lane: Lane, uniforms: Sequence[float], extra_loss: float = 0.0) 
     )
 
 
-def _normal(uniform: float) -> float:
-    """Return the standard normal quantile; a draw of 0 counts as half of the smallest above it."""
-    return STANDARD_NORMAL.inv_cdf(uniform or 2.0**-54)
-
-
 def typical_delay(lane: Lane) -> float:
     """Return how long a message takes if every part takes its median, in seconds.
 
@@ -109,7 +104,7 @@ def typical_delay(lane: Lane) -> float:
     """
     channel = lane.channel
     share = (lane.quorum - 1 / 3) / (lane.verifiers + 1 / 3)
-    signer = exp(channel.attestation_ln_sigma * STANDARD_NORMAL.inv_cdf(share))
+    signer = exp(channel.attestation_ln_sigma * standard_normal(share))
     return (
         sum(lane.blocks) / 2
         + lane.finality_median_seconds

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import heapq
 from math import exp, fsum  # exact: `sum` of floats rounds otherwise from Python 3.12 on
-from statistics import NormalDist
 from typing import TYPE_CHECKING
 
+from abm.randomness import standard_normal
 from abm.simulation.withdrawals import last_loss, payouts_stand_still
 from abm.units import dollars, seconds
 
 if TYPE_CHECKING:
     from abm.simulation.world import World
-
-STANDARD_NORMAL = NormalDist()
-SMALLEST_UNIFORM = 2.0**-54
 
 WHOLE = 1 << 40
 """Parts that a fund is divided into, so that every share is a whole number of them."""
@@ -41,10 +38,7 @@ class FundDesk:
             return
         uniforms = world.streams.uniforms
         draws = [uniforms("fund-depositor", str(slot), count=2) for slot in range(rule.count)]
-        sizes = [
-            exp(rule.size_ln_sigma * STANDARD_NORMAL.inv_cdf(float(draw[0]) or SMALLEST_UNIFORM))
-            for draw in draws
-        ]
+        sizes = [exp(rule.size_ln_sigma * standard_normal(draw[0])) for draw in draws]
         self._below = [float(draw[1]) * rule.leave_below for draw in draws]
         for slot, size in enumerate(sizes):
             together = fsum(sizes[self.fund_of(slot) :: len(world.clearings)])

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import heapq
 from math import ceil, exp
-from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 from abm.market import Round, scaled
+from abm.randomness import standard_normal
 
 if TYPE_CHECKING:
     from abm.simulation.world import World
-
-STANDARD_NORMAL = NormalDist()
 
 
 class FeedDesk:
@@ -50,7 +48,7 @@ class FeedDesk:
         error = world.strains.observed.get(chain, 1.0)
         if self._rule.error_ln_sigma > 0:
             draw = world.streams.uniforms("oracle", chain, str(step), count=1)[0]
-            error *= exp(self._rule.error_ln_sigma * STANDARD_NORMAL.inv_cdf(draw or 2.0**-54))
+            error *= exp(self._rule.error_ln_sigma * standard_normal(draw))
         return Round(
             scaled(world.price_at(chain, step), error),
             float(world.path.level[step]),
@@ -86,7 +84,7 @@ class FeedDesk:
             if chain == self._home:
                 continue
             draw = world.streams.uniforms("oracle-travel", chain, str(world.step), count=1)[0]
-            normal = STANDARD_NORMAL.inv_cdf(draw or 2.0**-54)
+            normal = standard_normal(draw)
             seconds = rule.travel_median_seconds * exp(rule.travel_ln_sigma * normal)
             self._sent += 1
             due = world.now + ceil(seconds)

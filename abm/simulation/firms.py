@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from abm.network import channel_between
 from abm.recording.events import ROOT
-from abm.simulation.withdrawals import payouts_stand_still
+from abm.simulation.withdrawals import is_blocked, payouts_stand_still
 from abm.units import MICRO, dollars
 
 if TYPE_CHECKING:
@@ -111,8 +111,9 @@ def funding_seconds(world: World, seat: Seat) -> float:
         if account != seat.account:
             chain = world.place.venue_of(account)
             channel = channel_between(world.graph, chain, here)
-            chain_until = world.transport.chains[chain].halted_until
-            opens = max(world.transport.blocked_until(channel), chain_until, world.now)
+            state = world.transport.chains[chain]
+            leaves = max(state.halted_until, state.freezes.halted_until)
+            opens = max(world.transport.blocked_until(channel), leaves, world.now)
             waits.append(opens - world.now + world.transport.typical_seconds(channel))
     return float(min(waits))
 
@@ -139,7 +140,7 @@ def _bring(world: World, firm: Firm, short: int) -> None:
         return
     if world.liquidation_stands_still(world.place.venue_of(source)):
         return
-    if payouts_stand_still(world, int(world.clearing_of[source])):
+    if is_blocked(world, int(world.clearing_of[source])):
         return
     in_vault = world.ledger.balance(world.cash.vault_of(source), world.cash.token)
     can_spare = min(int(world.cash.balances[source]), in_vault)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from math import exp
-from statistics import NormalDist
 from typing import TYPE_CHECKING
 
+from abm.randomness import standard_normal
 from abm.recording.events import THEFTS
 from abm.simulation.shocks.bridges import pause_protocol
 from abm.units import seconds
@@ -13,9 +13,6 @@ from abm.units import seconds
 if TYPE_CHECKING:
     from abm.recording.events import Event
     from abm.simulation.world import World
-
-STANDARD_NORMAL = NormalDist()
-SMALLEST_UNIFORM = 2.0**-54
 
 
 class GuardDesk:
@@ -75,8 +72,7 @@ class GuardDesk:
         if rule is None or theft is None:
             return 0.0
         draw = self._world.streams.uniforms("guardian", str(guardian), str(theft.second), count=1)
-        normal = STANDARD_NORMAL.inv_cdf(float(draw[0]) or SMALLEST_UNIFORM)
-        return rule.notice_median_seconds * exp(rule.notice_ln_sigma * normal)
+        return rule.notice_median_seconds * exp(rule.notice_ln_sigma * standard_normal(draw[0]))
 
     def vote(self, guardian: int) -> None:
         """Count a vote; the last one of a quorum pauses."""

@@ -161,6 +161,26 @@ class LayerBook:
     paid_out: bool = False
 
 
+def left_by_layer(world: World) -> dict[str, int]:
+    """Return what funded layers of all clearing houses have left, in micro-dollars, by name.
+
+    What several of them share is there once.
+    """
+    left: dict[str, int] = {}
+    shared: dict[int, None] = {}
+    for waterfall in world.waterfalls:
+        for layer in waterfall.layers:
+            if isinstance(layer, SharedFund):
+                shared.update(dict.fromkeys(layer.members))
+                left.setdefault(layer.name, 0)
+            else:
+                left[layer.name] = left.get(layer.name, 0) + layer.left()
+    if shared:
+        token = world.cash.token
+        left[SharedFund.name] = sum(world.ledger.balance(holder, token) for holder in shared)
+    return left
+
+
 def tell_standing(world: World) -> None:
     """Tell waterfalls how accounts stand, where a layer asks and a liquidation may need it."""
     asking = [waterfall for waterfall in world.waterfalls if waterfall.asks]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import partial
 from math import exp, floor
-from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 from abm.network import channel_between
+from abm.randomness import standard_normal
 from abm.recording.events import ROOT
 from abm.scenario.ordering import Ordering
 from abm.scenario.venues import venue_chains
@@ -19,7 +19,6 @@ from abm.venue.sequencer import Sequencer
 if TYPE_CHECKING:
     from abm.simulation.world import Intent, World
 
-STANDARD_NORMAL = NormalDist()
 IMMEDIATELY = Ordering(rule="first_come")
 
 
@@ -288,10 +287,6 @@ def _draw(
         return 0.0, 0.0
     first, second = world.streams.uniforms("order", who, str(asked_second), str(number), count=2)
     return (
-        median * exp(rule.delay_ln_sigma * _normal(first)),
-        bid_usd * exp(rule.fee_ln_sigma * _normal(second)),
+        median * exp(rule.delay_ln_sigma * standard_normal(first)),
+        bid_usd * exp(rule.fee_ln_sigma * standard_normal(second)),
     )
-
-
-def _normal(uniform: float) -> float:
-    return STANDARD_NORMAL.inv_cdf(min(max(uniform, 1e-12), 1.0 - 1e-12))

@@ -12,6 +12,7 @@ from abm.simulation.balance_sheets import record_balance_sheets
 from abm.simulation.exposures import record_exposures
 from abm.simulation.feeds import record_feeds
 from abm.simulation.hedging import record_hedges
+from abm.simulation.layers import left_by_layer
 from abm.simulation.local_market import (
     local_columns,
     value_in_vaults,
@@ -101,12 +102,7 @@ def _record_trades(world: World, venue: int, exchange: Exchange) -> None:
 
 def _set_aside(world: World) -> list[float]:
     """Return what funded layers beside the insurance fund have left, in dollars."""
-    left: dict[str, int] = {}
-    for waterfall in world.waterfalls:
-        for layer in waterfall.layers:
-            # What several venues share is there once.
-            there = layer.left() if layer.name != "mutual_fund" or layer.name not in left else 0
-            left[layer.name] = left.get(layer.name, 0) + there
+    left = left_by_layer(world)
     return [dollars(left.get(name, 0)) for name in FUNDED[1:]]
 
 

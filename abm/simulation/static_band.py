@@ -11,6 +11,7 @@ from scipy import sparse
 from abm.contagion import loss_band
 from abm.margin import option_values, total_value
 from abm.simulation.hedging import hedge_value
+from abm.simulation.layers import left_by_layer
 from abm.units import MICRO, dollars
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def _band_at(world: World, step: int) -> StaticBand:
     claims = sparse.block_array([[None, of_members], [of_venue, None]], format="csr")
     loss = start - equity
     # Its assets outside the network make its equity what is set aside for losses.
-    set_aside = dollars(sum(waterfall.set_aside() for waterfall in world.waterfalls))
+    set_aside = dollars(sum(left_by_layer(world).values()))
     outside = float(own.sum()) + max(set_aside, SMALLEST_EQUITY_USD)
     found = loss_band(
         claims,

@@ -149,6 +149,11 @@ class SharedFund:
         """Return what all contributions have left."""
         return int(self.held().sum())
 
+    @property
+    def members(self) -> tuple[int, ...]:
+        """Holders of the contributions that it pays from."""
+        return self._members
+
     def own(self) -> int:
         """Return what is left of the venue's own contribution, in micro-dollars."""
         return int(self.held()[0])

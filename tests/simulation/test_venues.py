@@ -11,7 +11,8 @@ import pytest
 from abm.errors import ScenarioError
 from abm.scenario import Scenario, parse_scenario
 from abm.simulation.build import build_world
-from abm.simulation.firms import accounts_behind, funding_seconds
+from abm.simulation.firms import accounts_behind, bring_dollars, funding_seconds
+from abm.simulation.layers import left_by_layer
 from abm.simulation.model import OptionsMarket
 from abm.simulation.run import simulate
 from abm.venue import Lifetime, Order, Side, Trade, TradeKind
@@ -285,6 +286,31 @@ def test_a_venue_draws_on_the_other_ones_contribution_only_where_funds_are_share
         assert use.of("mutual_fund") == (90 if shared else 80) * 10**9
         assert world.clearings[1].waterfall.own() == (55 if shared else 65) * 10**9
     assert left == {True: 0, False: 10 * 10**9}
+
+
+def test_what_venues_share_is_counted_once_and_what_they_do_not_share_for_each(
+    small: Callable[..., Scenario],
+) -> None:
+    for shared in (True, False):
+        left = left_by_layer(build_world(small(contagion={"shared_funds": shared})))
+        assert left == {"fund": 25 * 10**9, "mutual_fund": 140 * 10**9, "socialised": 0}
+
+
+def test_no_firm_takes_dollars_out_of_a_venue_that_lets_nobody_else_withdraw(
+    small: Callable[..., Scenario], data: Tables
+) -> None:
+    makers = {**data["market_makers"], "capital_usd": 60_000, "bring_below": 0.9}
+    sent = {}
+    for blocked in (False, True):
+        world = build_world(small(market_makers=makers))
+        if blocked:  # a believed shortfall beyond every fund
+            for number in range(len(world.clearings)):
+                trader = int(np.flatnonzero(world.clearing_of == number)[0])
+                world.beliefs.equity[trader] = -1e9
+        bring_dollars(world)
+        sent[blocked] = len(world.firms.expected)
+    assert sent[False] > 0
+    assert sent[True] == 0
 
 
 def test_losses_beyond_the_funds_fall_on_the_accounts_of_that_venue_alone(

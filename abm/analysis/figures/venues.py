@@ -5,10 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from abm.analysis.figures.base import CYCLE, DASHES, Figure, canvas, finish, nothing
-from abm.analysis.figures.facts import lacks, mark_shocks, rows_of, time_title, times
+from abm.analysis.figures.facts import lacks, mark_shocks, rows_of, time_title, times, venues_of
 
 if TYPE_CHECKING:
     from abm.recording.results import RunResults
+
+
+def _alone(results: RunResults) -> str:
+    """Return why nothing is told venue by venue of a run of one; empty for one of several."""
+    return "" if len(venues_of(results)) > 1 else "There is one venue: see the figures of the run."
 
 
 def _by_venue(results: RunResults, figure: Figure, column: str) -> Figure:
@@ -41,7 +46,7 @@ def funds_left(results: RunResults) -> Figure:
         "Dollars in each venue's own insurance fund; once it is empty, losses go to what other "
         "layers have and then to accounts. Where one venue clears for all, there is its fund alone."
     )
-    if why := lacks(results, "venues", "fund_usd"):
+    if why := lacks(results, "venues", "fund_usd") or _alone(results):
         return nothing(title, caption, why, unit="USD")
     figure = _by_venue(results, Figure(title, caption, canvas(), "USD"), "fund_usd")
     return finish(figure, x=time_title(results), y="USD", showlegend=True)
@@ -54,7 +59,7 @@ def makers_at_venues(results: RunResults) -> Figure:
         "Makers who are at several venues stand behind each quote with all they have: losses at "
         "one can take the quotes away at another."
     )
-    if why := lacks(results, "venues", "makers_quoting"):
+    if why := lacks(results, "venues", "makers_quoting") or _alone(results):
         return nothing(title, caption, why, unit="agents")
     figure = _by_venue(results, Figure(title, caption, canvas(), "agents"), "makers_quoting")
     return finish(figure, x=time_title(results), y="market makers", showlegend=True)
