@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from abm.venue.orders import ANY_ASK, ANY_BID, Side
+from abm.venue.sharing import share_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -49,7 +50,7 @@ class Interest:
 
 
 @dataclass(frozen=True)
-class Clearing:
+class AuctionResult:
     """What an auction comes to.
 
     Attributes
@@ -64,7 +65,7 @@ class Clearing:
     lots: tuple[int, ...]
 
 
-def clear(interests: Sequence[Interest], margin: Margin = "pro_rata") -> Clearing | None:
+def clear(interests: Sequence[Interest], margin: Margin = "pro_rata") -> AuctionResult | None:
     """Clear one series.
 
     The price is the one, from the lowest to the highest limit, at which most trades; of several,
@@ -82,7 +83,7 @@ def clear(interests: Sequence[Interest], margin: Margin = "pro_rata") -> Clearin
 
     Returns
     -------
-    Clearing or None
+    AuctionResult or None
         None where nothing trades.
 
     Examples
@@ -90,7 +91,7 @@ def clear(interests: Sequence[Interest], margin: Margin = "pro_rata") -> Clearin
     >>> buyers = [Interest(0, Side.BUY, 6, 12, 1), Interest(1, Side.BUY, 6, 11, 2)]
     >>> sellers = [Interest(2, Side.SELL, 5, 8, 3), Interest(3, Side.SELL, 10, 10, 4)]
     >>> clear([*buyers, *sellers])
-    Clearing(price_ticks=10, lots=(6, 6, 5, 7))
+    AuctionResult(price_ticks=10, lots=(6, 6, 5, 7))
     """
     price = _price(interests)
     if price is None:
@@ -104,7 +105,7 @@ def clear(interests: Sequence[Interest], margin: Margin = "pro_rata") -> Clearin
     for side, places in willing.items():
         for place, traded in _allot(interests, places, side, volume, margin):
             lots[place] = traded
-    return Clearing(price, tuple(lots))
+    return AuctionResult(price, tuple(lots))
 
 
 def _trades_at(item: Interest, side: Side, price: int) -> bool:
@@ -184,13 +185,6 @@ def pro_rata(sizes: Sequence[int], total: int) -> list[int]:
     >>> pro_rata([3, 4, 5], 6)
     [2, 2, 2]
     """
-    whole = sum(sizes)
-    if total >= whole:
-        return list(sizes)
-    shares = [size * total // whole for size in sizes]
-    remainders = sorted(
-        range(len(sizes)), key=lambda place: (-(sizes[place] * total % whole), place)
-    )
-    for place in remainders[: total - sum(shares)]:
-        shares[place] += 1
+    weights = np.array(sizes, dtype=np.int64)
+    shares: list[int] = share_out(min(total, sum(sizes)), weights).tolist()
     return shares
