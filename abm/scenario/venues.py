@@ -105,6 +105,8 @@ def _lane_problems(scenario: Scenario) -> Iterator[Problem]:
     chains = venue_chains(scenario)[: clearing_count(scenario)]
     lanes = {(channel.source, channel.destination) for channel in scenario.channels.values()}
     for name, venue in scenario.further_venues.items():
+        if venue.chain not in scenario.chains:
+            continue
         for source in chains:
             for route in ((source, venue.chain), (venue.chain, source)):
                 if venue.chain in chains and source != venue.chain and route not in lanes:
