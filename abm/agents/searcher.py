@@ -1,4 +1,4 @@
-"""Searchers: trade ahead of orders they can read, behind them, and on quotes out of date."""
+"""Searchers: trade ahead of orders and close-outs, behind orders, and on quotes out of date."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ class Purpose(StrEnum):
     RESALE = "resale"
     BACK_RUN = "back_run"
     SNIPE = "snipe"
+    CLOSE_OUT = "close_out"
     EXIT = "exit"
 
 
@@ -82,6 +83,9 @@ class SearcherView:
     tick_usd : float
     fee_ranks : bool
         Whether a higher fee gets ahead.
+    close_outs : tuple of Order
+        What the venue will close right after what is asked now is settled, one for each side of a
+        series.
     """
 
     marks: Marks
@@ -95,6 +99,7 @@ class SearcherView:
     taker_fee_usd: float
     tick_usd: float
     fee_ranks: bool = False
+    close_outs: tuple[Order, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,34 +130,39 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Sandwich:
-    """Contracts to take ahead of an order, and the premium at which it will take them back."""
+    """Contracts to take ahead of an order, and the premium at which it will take them back.
 
-    seen: Seen
+    ``bound_usd`` is what they bind until then.
+    """
+
+    order: Order
     lots: int
     last_ticks: int
     resale_ticks: int
     profit_usd: float
+    bound_usd: float
 
 
-def find_sandwich(view: SearcherView, seen: Seen) -> Sandwich | None:
+def find_sandwich(view: SearcherView, order: Order) -> Sandwich | None:
     """Return the most profitable way to trade ahead of an order, if any pays.
 
     Whole levels of the book are taken, so that the order meets the searcher's resale, one tick
     better than the next level or at the order's own limit. What the order will not take back is
     counted at the best premium of the other side.
     """
-    order, side = seen.order, int(seen.order.side)
+    side = int(order.side)
     levels = view.levels(order.side.opposite, order.instrument)
     other = view.levels(order.side, order.instrument)
     budget_usd = max(view.free_margin_usd, 0.0)
-    if not seen.catchable or order.is_market:
+    if order.is_market:
         return None
     taken, paid, best = 0, 0, None
     for place, (ticks, lots) in enumerate(levels):
         if side * (order.limit_ticks - ticks) < 0:
             break
         taken, paid = taken + lots, paid + lots * ticks
-        if taken * _margin_usd(view, order.instrument, order.side, ticks) > budget_usd:
+        bound = taken * _margin_usd(view, order.instrument, order.side, ticks)
+        if bound > budget_usd:
             break
         resale = order.limit_ticks
         if place + 1 < len(levels):
@@ -165,7 +175,7 @@ def find_sandwich(view: SearcherView, seen: Seen) -> Sandwich | None:
         fees = view.taker_fee_usd * (2 * taken - sold)
         profit = side * (worth - paid) * view.tick_usd - fees
         if best is None or profit > best.profit_usd:
-            best = Sandwich(seen, taken, ticks, resale, profit)
+            best = Sandwich(order, taken, ticks, resale, profit, bound)
     return best
 
 
@@ -185,31 +195,54 @@ def choose_front_run(account: int, view: SearcherView, parameters: Searchers) ->
         Nothing, or both legs: what is taken ahead of the order, and its resale, which the order
         meets. Both bid the same fee, half of the share of the profit that the scenario says.
     """
-    best: Sandwich | None = None
+    best, outbid_usd = None, 0.0
     for seen in view.seen:
-        found = find_sandwich(view, seen) if seen.order.account != account else None
+        if not seen.catchable or seen.order.account == account:
+            continue
+        found = find_sandwich(view, seen.order)
         if found is not None and (best is None or found.profit_usd > best.profit_usd):
-            best = found
+            best, outbid_usd = found, seen.outbid_usd
     if best is None:
         return []
+    legs = _both_legs(account, best, Purpose.FRONT_RUN, view, parameters)
+    outbid = legs and outbid_usd and legs[0].fee_usd <= outbid_usd
+    return [] if outbid else legs
+
+
+def choose_close_outs(account: int, view: SearcherView, parameters: Searchers) -> list[Request]:
+    """Decide which close-outs to trade ahead of: all that pay, the best first, as margin allows.
+
+    The venue closes at a premium that it sets far from the mark, whatever happened just before; but
+    who is called may deposit in time, and then what was taken ahead must be offered to others.
+
+    Returns
+    -------
+    list of Request
+        Both legs of each, as `choose_front_run` has them.
+    """
+    found = [find_sandwich(view, order) for order in view.close_outs if order.account != account]
+    requests, left_usd = [], max(view.free_margin_usd, 0.0)
+    for best in sorted((item for item in found if item), key=lambda item: -item.profit_usd):
+        if best.bound_usd <= left_usd:
+            legs = _both_legs(account, best, Purpose.CLOSE_OUT, view, parameters)
+            left_usd -= best.bound_usd if legs else 0.0
+            requests += legs
+    return requests
+
+
+def _both_legs(
+    account: int, best: Sandwich, purpose: Purpose, view: SearcherView, parameters: Searchers
+) -> list[Request]:
+    """Return what is taken ahead and its resale, each with half the bid, if enough is left."""
     share = parameters.fee_share if view.fee_ranks else 0.0
     bid_usd = share * max(best.profit_usd, 0.0) / 2
     if best.profit_usd - 2 * bid_usd < parameters.minimum_profit_usd:
         return []
-    if best.seen.outbid_usd and bid_usd <= best.seen.outbid_usd:
-        return []
-    order = best.seen.order
-    first = Order(account, order.instrument, order.side, best.lots, best.last_ticks)
-    second = Order(
-        account,
-        order.instrument,
-        order.side.opposite,
-        best.lots,
-        best.resale_ticks,
-        Lifetime.REST,
-    )
+    series, side = best.order.instrument, best.order.side
+    first = Order(account, series, side, best.lots, best.last_ticks)
+    second = Order(account, series, side.opposite, best.lots, best.resale_ticks, Lifetime.REST)
     return [
-        Request(first, Purpose.FRONT_RUN, bid_usd),
+        Request(first, purpose, bid_usd),
         Request(second, Purpose.RESALE, bid_usd, only_reduces=True),
     ]
 
@@ -339,6 +372,7 @@ class Searcher(mesa.Agent):
             self._offered_second = now
             requests += choose_offers(self.slot, view)
         requests += self._on_orders(view)
+        requests += choose_close_outs(self.slot, view, self.parameters)
         if new_marks:
             requests += choose_snipes(self.slot, view, self.parameters)
         for request in requests:

@@ -122,28 +122,32 @@ def extraction(
 
 
 EXTRACTION_NOTE = """\
-Take and sniped, of it: what searchers gained after fees, thousands of USD a run. Ahead: % of
-contracts taken ahead of orders, of those that orders traded. Slippage: USD a contract beyond the
-mark when asked; change: from the first line, seed by seed; deviation: over contracts. Spread:
-quoted, in points of volatility. Delay: from asking to settlement. Liquidation: breach to end.
+Take: what searchers gained after fees, thousands of USD a run; of it sniped: from quotes out of
+date, and closed: from close-outs. Ahead: % of contracts taken ahead of orders, of those that orders
+traded. Slippage: USD a contract beyond the mark when asked; change: from the first line, seed by
+seed; deviation: over contracts. Closing: USD a contract closed for its owner, beyond the mark.
+Spread: quoted, in points of volatility. Delay: from asking to settlement. Liquidation: breach to
+end.
 """
 
 
 def _print_extraction(rows: list[ExtractionRow]) -> None:
     from abm.units import format_duration
 
-    headings = ("Take", "Sniped", "Ahead", "Slippage", "Change", "Deviation", "Spread")
-    written = "".join(f"{heading:>13}" for heading in headings)
+    headings = ("Take", "Sniped", "Closed", "Ahead", "Slippage", "Change", "Deviation", "Closing")
+    written = "".join(f"{heading:>13}" for heading in (*headings, "Spread"))
     typer.echo(f"{'Rule':<14}{'Decrypted':>10}{written}{'Delay':>9}{'Liquidation':>13}")
     for row in rows:
         delay, means = row.decryption_delay_seconds, row.means
         cells = (
             _interval(means["take_usd"], 1e3),
             _interval(means["sniped_usd"], 1e3),
+            _interval(means["close_outs_usd"], 1e3),
             _interval(means["front_run_share"], 0.01),
             _interval(means["slippage_usd"], 1.0, digits=2),
             _interval(row.slippage_change, 1.0, digits=2),
             _interval(means["slippage_deviation_usd"], 1.0),
+            _interval(means["close_out_cost_usd"], 1.0),
             _interval(means["spread_volatility"], 0.01),
         )
         waits = [

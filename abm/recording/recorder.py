@@ -2,20 +2,41 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from abm.recording.schemas import SCHEMAS
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 Value = int | float | str | bool | None
 
+ALWAYS = ("runs", "steps")
+"""Tables of every run: what came of it, and what that is made of."""
+
 
 class Recorder:
-    """Rows of every table, in the order in which they were added."""
+    """Rows of tables, in the order in which they were added.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    tables : collection of str, optional
+        Tables to keep, beside those of every run; all if not given. A name that no table has keeps
+        none.
+    """
+
+    def __init__(self, tables: Collection[str] | None = None) -> None:
         self.rows: dict[str, list[tuple[Value, ...]]] = {name: [] for name in SCHEMAS}
+        wanted = SCHEMAS if tables is None else (*ALWAYS, *tables)
+        self._keeps = {name: name in wanted for name in SCHEMAS}
         self._widths = {name: len(schema.names) for name, schema in SCHEMAS.items()}
 
+    def keeps(self, *tables: str) -> bool:
+        """Return whether any of these tables is kept, so that their rows are worth making."""
+        return any(self._keeps[table] for table in tables)
+
     def add(self, table: str, *values: Value) -> None:
-        """Add a row.
+        """Add a row, unless its table is not kept.
 
         Raises
         ------
@@ -26,7 +47,8 @@ class Recorder:
             raise ValueError(
                 f"{table} has {self._widths[table]} columns, a row came with {len(values)}"
             )
-        self.rows[table].append(values)
+        if self._keeps[table]:
+            self.rows[table].append(values)
 
     def column(self, table: str, name: str) -> list[Value]:
         """Return what was recorded in one column of a table, row by row."""

@@ -86,6 +86,13 @@ class Searchers(Table):
     delay_seconds: Annotated[
         Seconds, Field(description="Time of their orders to the sequencer")
     ] = 1.0
+    snipe_liquidations: Annotated[
+        bool,
+        Field(
+            description="Whether they also trade ahead of close-outs: whose they are and when they "
+            "are due can be told from accounts, which no encryption of orders hides"
+        ),
+    ] = False
     hold_seconds: Annotated[
         PositiveSeconds, Field(description="Until what they still hold is offered anew")
     ] = 300.0

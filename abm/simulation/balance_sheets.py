@@ -23,7 +23,10 @@ COMMITMENT_SECONDS = SECONDS_PER_DAY // 4
 def record_balance_sheets(world: World) -> None:
     """Add the rows of a sampled step; every six hours and at the end the commitment, too."""
     _record_flows(world)
-    _record_solvency(world)
+    if world.recorder.keeps("solvency"):
+        _record_solvency(world)
+    if not world.recorder.keeps("commitments"):
+        return
     if world.now % COMMITMENT_SECONDS == 0 or world.now == world.scenario.clock.horizon_seconds:
         _record_commitment(world)
 

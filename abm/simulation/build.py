@@ -43,11 +43,16 @@ from abm.venue import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from abm.scenario.model import Scenario
 
 
-def build_world(scenario: Scenario) -> World:
-    """Build everything a run needs, draw its populations, and open its market."""
+def build_world(scenario: Scenario, tables: Collection[str] | None = None) -> World:
+    """Build everything a run needs, draw its populations, and open its market.
+
+    ``tables`` are those to record, as `abm.recording.recorder.Recorder` has them.
+    """
     streams = Streams(scenario.seed)
     clock = scenario.clock
     traders = draw_traders(scenario, streams)
@@ -167,7 +172,7 @@ def build_world(scenario: Scenario) -> World:
         desk=desk,
         margin_method=method,
         log=log,
-        recorder=Recorder(),
+        recorder=Recorder(tables),
         makers=tuple(account for firm in layout.makers for account in firm),
         arbitrageurs=tuple(account for firm in layout.arbitrageurs for account in firm),
         seats=layout.seats,

@@ -18,7 +18,7 @@ from abm.simulation.searching import SearcherDesk
 from abm.simulation.step import advance
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from abm.scenario.model import Scenario
     from abm.simulation.roles import MakeAgent
@@ -41,6 +41,8 @@ class OptionsMarket(mesa.Model):
         What to run; its seed feeds every stream.
     agents : mapping of str to callable, optional
         As `abm.simulation.run.simulate` has it.
+    tables : collection of str, optional
+        Those to record, in the same way.
 
     Attributes
     ----------
@@ -53,9 +55,14 @@ class OptionsMarket(mesa.Model):
         The others, by role: arbitrageurs, depositors of funds, guardians.
     """
 
-    def __init__(self, scenario: Scenario, agents: Mapping[str, MakeAgent] | None = None) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        agents: Mapping[str, MakeAgent] | None = None,
+        tables: Collection[str] | None = None,
+    ) -> None:
         make = cast(agents or {})
-        world = build_world(scenario)
+        world = build_world(scenario, tables)
         seed = world.streams.integer("mesa")
         super().__init__(rng=seed)
         # Mesa 3.3.1 and 3.5 seed this generator differently; in place, so that sets share it.

@@ -8,6 +8,7 @@ import numpy as np
 
 from abm.agents import SearcherView, Seen
 from abm.margin import unit_initial
+from abm.simulation.close_outs import coming_close_outs
 from abm.simulation.order_flow import ask_as_searcher
 from abm.venue import Order, Side
 
@@ -47,6 +48,7 @@ class SearcherDesk:
         self._new_marks = False
         self._readable: list[tuple[Pending[Asked], Order]] = []
         self._best: dict[Side, NDArray[np.int64]] = {}
+        self._close_outs: tuple[Order, ...] = ()
 
     def look(self) -> None:
         """Read once a step what all searchers see."""
@@ -63,6 +65,9 @@ class SearcherDesk:
                 if pending.place == 0 and isinstance(pending.content.intent, Order)
             ]
         self._best = {side: world.exchange.best(side) for side in (Side.BUY, Side.SELL)}
+        rule = world.scenario.searchers
+        if rule is not None and rule.snipe_liquidations:
+            self._close_outs = tuple(coming_close_outs(world, rule.delay_seconds))
 
     def has_new_marks(self) -> bool:
         """Return whether marks are new in this step."""
@@ -93,6 +98,7 @@ class SearcherDesk:
             taker_fee_usd=world.scenario.venue.taker_fee * world.marks.price_usd,
             tick_usd=world.exchange.tick_usd,
             fee_ranks=self._fee_ranks,
+            close_outs=self._close_outs,
         )
 
     @property

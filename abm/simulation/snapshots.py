@@ -25,6 +25,8 @@ from abm.units import MICRO, dollars
 from abm.venue.orders import BUY
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from abm.simulation.world import World
@@ -71,14 +73,11 @@ def record_step(world: World) -> None:
     for venue, exchange in enumerate(world.exchanges):
         _record_trades(world, venue, exchange)
     if now % SAMPLE_SECONDS == 0:
-        _record_chains(world)
-        record_feeds(world)
-        _record_channels(world, backlog)
-        record_balance_sheets(world)
-        record_quotes(world)
-        record_hedges(world)
-        record_venues(world)
-    record_exposures(world)
+        for tables, record in SAMPLED:
+            if world.recorder.keeps(*tables):
+                record(world)
+    if world.recorder.keeps("nodes", "exposures"):
+        record_exposures(world)
 
 
 def _record_trades(world: World, venue: int, exchange: Exchange) -> None:
@@ -157,7 +156,8 @@ def _record_chains(world: World) -> None:
         )
 
 
-def _record_channels(world: World, backlog: dict[str, int]) -> None:
+def _record_channels(world: World) -> None:
+    backlog = world.transport.backlog()
     for name, channel in world.scenario.channels.items():
         world.recorder.add(
             "channels",
@@ -172,8 +172,22 @@ def _record_channels(world: World, backlog: dict[str, int]) -> None:
         )
 
 
+SAMPLED: tuple[tuple[tuple[str, ...], Callable[[World], None]], ...] = (
+    (("chains",), _record_chains),
+    (("oracles",), record_feeds),
+    (("channels",), _record_channels),
+    (("flows", "solvency", "commitments"), record_balance_sheets),
+    (("quotes",), record_quotes),
+    (("hedges",), record_hedges),
+    (("venues",), record_venues),
+)
+"""What is recorded at samples, with the tables that it fills."""
+
+
 def record_accounts(world: World, moment: str) -> None:
-    """Add a row for every account."""
+    """Add a row for every account, if they are kept."""
+    if not world.recorder.keeps("accounts"):
+        return
     equity = true_equity(world, owned_value(world))
     accounts = len(world.cash.balances)
     prices = world.unit_usd(world.price_usd)

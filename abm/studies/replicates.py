@@ -42,7 +42,7 @@ class BrokenReplicate:
 def run_outcome(scenario: Scenario) -> RunRow | BrokenReplicate:
     """Run a scenario and return its row of the `runs` table alone, or how it broke."""
     try:
-        recorder = simulate(scenario)
+        recorder = simulate(scenario, tables=())
     except BrokenRunError as error:
         # The error holds all tables until then: too large to send, and pickle cannot build it.
         return BrokenReplicate(scenario.seed, error.second, error.breaches)

@@ -183,8 +183,12 @@ def run_batch(batch: Batch) -> Record:
         scenario = parsed[order.point].model_copy(update={"seed": order.seed})
         watch = _watch(job.time_limit_seconds)
         try:
-            recorder = simulate(scenario, watch)
-            pair = simulate(scenario.without_shocks(), watch) if job.counterfactual else None
+            recorder = simulate(scenario, watch, tables=job.tables)
+            pair = (
+                simulate(scenario.without_shocks(), watch, tables=())
+                if job.counterfactual
+                else None
+            )
         except Exception as error:  # noqa: BLE001 - whatever ends a run is noted, the others go on
             tables.add_failure(order, scenario, f"{type(error).__name__}: {error}")
         else:

@@ -76,7 +76,7 @@ def _drive(client: Any, supply: Supply) -> Iterator[Record]:  # noqa: ANN401
     try:
         while True:
             while len(under_way) < AHEAD * slots and (
-                batch := again.pop() if again else supply.next()
+                batch := again.pop() if again else supply.next(slots)
             ):
                 # Not pure: the same batch may have to be run again after its files were lost.
                 future = client.submit(run_batch, batch, pure=False)

@@ -6,6 +6,8 @@ import os
 from collections.abc import Callable
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from itertools import islice
+from math import ceil
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -38,6 +40,9 @@ StudyProgress = Callable[[int, int, int], None]
 # A batch is to take this long: then neither sending nor writing it matters.
 BATCH_SECONDS = 1.0
 MOST_IN_BATCH = 500
+# Towards the end each worker is to have so many batches before it yet, down to a tenth of the usual
+# size: large ones would let the others wait for the last.
+BATCHES_LEFT, SMALLEST_PART = 4, 10
 # A file that is damaged time and again is no accident.
 ATTEMPTS = 3
 
@@ -57,20 +62,21 @@ class Supply:
     job : Job
     runs : iterator of PlannedRun
         Those to run.
+    count : int
+        How many they are.
     """
 
-    def __init__(self, job: Job, runs: Iterator[PlannedRun]) -> None:
+    def __init__(self, job: Job, runs: Iterator[PlannedRun], count: int) -> None:
         self.job = job
         self.runs = runs
+        self.left = count
         self.size = 1
 
-    def next(self) -> Batch | None:
-        """Return the next batch, None where there is none."""
-        orders = []
-        for run in self.runs:
-            orders.append(Order.of(run))
-            if len(orders) == self.size:
-                break
+    def next(self, workers: int) -> Batch | None:
+        """Return the next batch for one of so many workers, None where there is none."""
+        share = max(ceil(self.left / (BATCHES_LEFT * workers)), ceil(self.size / SMALLEST_PART))
+        orders = [Order.of(run) for run in islice(self.runs, min(self.size, share))]
+        self.left -= len(orders)
         return Batch(self.job, tuple(orders)) if orders else None
 
     def learn(self, record: Record) -> None:
@@ -165,7 +171,7 @@ def _run_missing(
     done, lost = len(held.finished), len(held.failed)
     for replicates in stops.blocks():
         ended = np.union1d(held.finished, held.failed)
-        supply = Supply(job, _missing(plan, replicates, stops.going_on(), ended))
+        supply = _missing(job, plan, replicates, stops.going_on(), ended)
         # Closed at once when this loop is left by an error: no worker then goes on unseen.
         with closing(hands.run(supply)) as records:
             for record in records:
@@ -205,9 +211,12 @@ def _alone(store: Store) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _missing(plan: Plan, replicates: range, points: RunIds, ended: RunIds) -> Iterator[PlannedRun]:
-    """Yield the runs of a block that have not ended."""
-    for replicate in replicates:
+def _missing(job: Job, plan: Plan, replicates: range, points: RunIds, ended: RunIds) -> Supply:
+    """Return the supply of the runs of a block that have not ended, replicate by replicate."""
+
+    def missing(replicate: int) -> RunIds:
         there = np.isin(plan.ids[points, replicate], ended)
-        for point in points[~there].tolist():
-            yield plan.run(point, replicate)
+        return points[~there]
+
+    runs = (plan.run(point, place) for place in replicates for point in missing(place).tolist())
+    return Supply(job, runs, sum(len(missing(place)) for place in replicates))

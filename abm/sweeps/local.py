@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
 import os
 import signal
@@ -49,7 +50,7 @@ class LocalWorkers:
             If worker processes cannot start.
         """
         if self.workers == 1:
-            while batch := supply.next():
+            while batch := supply.next(1):
                 yield run_batch(batch)
             return
         with _one_thread_each():
@@ -73,7 +74,9 @@ class LocalWorkers:
         batch: Batch | None = None
         try:
             while True:
-                while len(under_way) < AHEAD * self.workers and (batch := supply.next()):
+                while len(under_way) < AHEAD * self.workers and (
+                    batch := supply.next(self.workers)
+                ):
                     under_way[pool.submit(run_batch, batch)] = batch
                 batch = None
                 if not under_way:
@@ -114,6 +117,8 @@ def _pool(workers: int) -> ProcessPoolExecutor:
 def _attend() -> None:
     """Let Ctrl-C reach the driver alone, which ends its workers; end with it if it is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # What it wrote is closed by then, and to take all its modules apart takes half a second.
+    atexit.register(os._exit, 0)
     driver = multiprocessing.parent_process()
     if driver is not None:
         threading.Thread(target=_end_with, args=(driver,), daemon=True).start()

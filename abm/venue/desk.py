@@ -13,8 +13,16 @@ import numpy as np
 from abm.collateral import Arrived, CallArrived, Reach, Seized, SeizureOrder
 from abm.units import dollars
 from abm.venue.clearing import Offered
-from abm.venue.liquidation import Liquidation, Outcome, Stage, at_once, seizure_target
-from abm.venue.orders import BUY, SELL, Order, Side, Trade, TradeKind
+from abm.venue.liquidation import (
+    IN_HAND,
+    Liquidation,
+    Outcome,
+    Stage,
+    at_once,
+    close_out_order,
+    seizure_target,
+)
+from abm.venue.orders import BUY, SELL, Side, Trade, TradeKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -28,10 +36,6 @@ if TYPE_CHECKING:
     from abm.venue.auction import Auction, AuctionHouse
     from abm.venue.beliefs import Beliefs
     from abm.venue.clearing import Clearing
-
-
-IN_HAND = (Stage.CALLED, Stage.CLOSING)
-"""Stages in which the venue has something to do; in the others it waits for other chains."""
 
 
 class LiquidationDesk:
@@ -60,6 +64,8 @@ class LiquidationDesk:
         Base units seized from an account's vault that are not home yet.
     written_off : ndarray of bool, shape (accounts,)
         Accounts whose loss not even the waterfall could cover.
+    rule : abm.scenario.collateral.Liquidation
+        By which it goes now.
     close_out_is_settled : callable
         Whether close-outs trade in the book at a second, given when their closing began.
     """
@@ -78,7 +84,7 @@ class LiquidationDesk:
     ) -> None:
         self.liquidations: list[Liquidation] = []
         self.auctions = auctions
-        self._rule = rule
+        self.rule = rule
         self._architecture = architecture
         self._clearings = tuple(clearings)
         self._cash = cash
@@ -94,10 +100,6 @@ class LiquidationDesk:
         self._on_sale: dict[int, list[Auction]] = {}
         self.written_off = np.zeros(accounts, dtype=np.bool_)
         self.under_way: NDArray[np.int64] = np.zeros_like(architecture.claims.units)
-
-    def govern(self, rule: LiquidationRule) -> None:
-        """Go by another rule from now on."""
-        self._rule = rule
 
     def is_open(self, account: int) -> bool:
         """Return whether an account is being liquidated, and so may not trade."""
@@ -133,8 +135,8 @@ class LiquidationDesk:
             shortfall = float(beliefs.maintenance[account] - beliefs.equity[account])
             chain = self._architecture.chain_of(account)
             cause = self._log.add(now, "breach", account=account, place=chain, value_usd=shortfall)
-            answer_seconds = self._rule.grace_seconds
-            if self._rule.grace_from == "call_arrival":
+            answer_seconds = self.rule.grace_seconds
+            if self.rule.grace_from == "call_arrival":
                 answer_seconds += self._architecture.round_trip_seconds(account)
             due = now + round(answer_seconds)
             units = self._architecture.claims.units[account].copy()
@@ -243,7 +245,7 @@ class LiquidationDesk:
 
     def advance(self, beliefs: Beliefs, now: int, works: NDArray[np.bool_] | None = None) -> None:
         """Take every open liquidation one step further; ``works`` as `call_breaches` has it."""
-        at_once = self._rule.close_out == "at_once"
+        at_once = self.rule.close_out == "at_once"
         in_hand = [
             liquidation
             for liquidation in self._open.values()
@@ -281,10 +283,10 @@ class LiquidationDesk:
             self._positions.row(account),
             self._marks(account, beliefs).value,
             dollars(int(self._cash.balances[account])),
-            slippage=self._rule.close_slippage,
-            buffer=self._rule.seizure_buffer,
+            slippage=self.rule.close_slippage,
+            buffer=self.rule.seizure_buffer,
         )
-        if target <= 0 or beliefs.claim_usd[account] < self._rule.smallest_seizure_usd:
+        if target <= 0 or beliefs.claim_usd[account] < self.rule.smallest_seizure_usd:
             liquidation.stage = Stage.CLOSING
             return
         liquidation.stage = Stage.SEIZING
@@ -312,7 +314,7 @@ class LiquidationDesk:
         if liquidation.closing_second is None:
             liquidation.closing_second = now
         account = liquidation.account
-        patience = now - liquidation.closing_second >= self._rule.take_over_seconds
+        patience = now - liquidation.closing_second >= self.rule.take_over_seconds
         settled = self.close_out_is_settled(liquidation.closing_second, now)
         long, short = self._positions.sides(account)
         # Most accounts wait for days in a market that has nothing for them.
@@ -322,17 +324,15 @@ class LiquidationDesk:
         trades = [len(exchange.trades) for exchange in exchanges]
         flat = True
         for instrument, held in self._positions.held(account):
-            side = SELL if held > 0 else BUY
-            left = abs(held)
+            side, left = SELL if held > 0 else BUY, held
             for exchange in exchanges:
                 if settled and left and exchange.offers(side.opposite, instrument):
-                    slippage = side * self._rule.close_slippage
-                    worst = float(marks.value[instrument]) * (1.0 + slippage)
-                    order = Order(account, instrument, side, left, exchange.ticks(worst))
-                    left -= exchange.submit(order, marks.price_usd, TradeKind.CLOSE_OUT)
+                    value, slippage = float(marks.value[instrument]), self.rule.close_slippage
+                    order = close_out_order(exchange, account, instrument, left, value, slippage)
+                    left += side * exchange.submit(order, marks.price_usd, TradeKind.CLOSE_OUT)
             offered.look_again(side.opposite, instrument)
             if patience and left:
-                left -= self._take_over(account, instrument, side, left, beliefs)
+                left += side * self._take_over(account, instrument, side, abs(left), beliefs)
             flat = flat and left == 0
         for exchange, before in zip(exchanges, trades, strict=True):
             liquidation.add_costs(exchange.trades[before:], marks.value, exchange.tick_usd)
@@ -353,7 +353,7 @@ class LiquidationDesk:
             return 0
         maker = max(makers, key=lambda candidate: (beliefs.equity[candidate], -candidate))
         value = self._marks(account, beliefs).value[instrument]
-        price = value * (1.0 + side * self._rule.take_over_discount)
+        price = value * (1.0 + side * self.rule.take_over_discount)
         buyer, seller = (account, maker) if side is BUY else (maker, account)
         exchange = clearing.exchanges[0]
         ticks = exchange.ticks(price)
@@ -364,7 +364,7 @@ class LiquidationDesk:
         """End the liquidation of a flat account, or seize more, or write its debt off."""
         account = liquidation.account
         debt_usd = -dollars(int(self._cash.balances[account]))
-        worth_a_message = self._rule.smallest_seizure_usd
+        worth_a_message = self.rule.smallest_seizure_usd
         if debt_usd <= 0:
             self._end(liquidation, Outcome.CLOSED, now)
         elif min(debt_usd, beliefs.claim_usd[account]) >= worth_a_message:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from abm.venue.orders import BUY, SELL
+from abm.venue.orders import BUY, SELL, Order
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from abm.venue.exchange import Exchange
     from abm.venue.orders import Trade
     from abm.venue.waterfall import WaterfallUse
 
@@ -26,6 +27,10 @@ class Stage(StrEnum):
     RETURNING = "returning"
     CLOSING = "closing"
     ENDED = "ended"
+
+
+IN_HAND = (Stage.CALLED, Stage.CLOSING)
+"""Stages in which the venue has something to do; in the others it waits for other chains."""
 
 
 class Outcome(StrEnum):
@@ -144,6 +149,18 @@ def seizure_target(
     worth = lots * value_usd
     cost = np.where(worth < 0, -worth * (1.0 + slippage), -worth * (1.0 - slippage)).sum()
     return max(float(cost) - cash_usd, 0.0) * (1.0 + buffer)
+
+
+def close_out_order(
+    exchange: Exchange, account: int, instrument: int, lots: int, value_usd: float, slippage: float
+) -> Order:
+    """Return what closes a position: taken at once, down to a premium a fraction beyond the mark.
+
+    ``lots`` is what is held, below 0 if short; ``value_usd`` is the mark of one contract.
+    """
+    side = SELL if lots > 0 else BUY
+    worst = exchange.ticks(value_usd * (1.0 + side * slippage))
+    return Order(account, instrument, side, abs(lots), worst)
 
 
 def at_once(_closing_second: int, _now: int) -> bool:

@@ -102,7 +102,7 @@ class Sequencer(Generic[Content]):
             content=content,
             asked_second=asked_second,
             arrival_second=arrival,
-            release_second=self._release(arrival, place),
+            release_second=self.release_second(arrival, place),
             place=place,
             fee_usd=fee_usd,
             is_quote=is_quote,
@@ -111,7 +111,7 @@ class Sequencer(Generic[Content]):
         heapq.heappush(self._waiting, (pending.release_second, pending.number, pending))
         return pending
 
-    def _release(self, arrival: float, place: int) -> float:
+    def release_second(self, arrival: float, place: int = 0) -> float:
         """Return when the rule lets be settled what arrives at a second."""
         match self.rule.rule:
             case "first_come":
@@ -174,9 +174,9 @@ class Sequencer(Generic[Content]):
 
     def goes_ahead(self, arrival_second: float, of: Pending[Content]) -> bool:
         """Return whether something of another account would be settled before it, without a fee."""
-        return self._release(arrival_second, of.place) < of.release_second
+        return self.release_second(arrival_second, of.place) < of.release_second
 
     def shares_block(self, arrival_second: float, of: Pending[Content]) -> bool:
         """Return whether only the higher fee would decide between them."""
-        together = self._release(arrival_second, of.place) == of.release_second
+        together = self.release_second(arrival_second, of.place) == of.release_second
         return self.rule.rule == "priority_fee" and together

@@ -16,6 +16,7 @@ from abm.agents import (
     SearcherView,
     Seen,
     choose_back_run,
+    choose_close_outs,
     choose_front_run,
     choose_offers,
     choose_snipes,
@@ -41,6 +42,7 @@ def see(
     held: int = 0,
     free_margin_usd: float = 1e6,
     fee_ranks: bool = False,
+    close_outs: tuple[Order, ...] = (),
 ) -> SearcherView:
     """Return what a searcher sees of one series; a tick is a dollar, a contract's fee half one."""
     one = np.ones(1)
@@ -64,6 +66,7 @@ def see(
         taker_fee_usd=0.5,
         tick_usd=1.0,
         fee_ranks=fee_ranks,
+        close_outs=close_outs,
     )
 
 
@@ -122,6 +125,28 @@ def test_it_bids_a_share_of_its_profit_where_fees_rank_and_only_where_that_gets_
     assert [request.fee_usd for request in choose_front_run(ME, ahead, rule)] == [11.0, 11.0]
     outbid = see(waiting(Side.BUY, 8, 115, outbid_usd=12.0), fee_ranks=True)
     assert choose_front_run(ME, outbid, rule) == []
+
+
+def test_it_takes_what_a_close_out_will_need_and_sells_it_at_the_worst_that_is_accepted() -> None:
+    closed = Order(OTHER, 0, Side.BUY, 8, 115)
+    first, second = choose_close_outs(ME, see(close_outs=(closed,)), RULE)
+    # As ahead of an order: both levels, for 115 each.
+    assert first == Request(Order(ME, 0, Side.BUY, 10, 110), Purpose.CLOSE_OUT)
+    resale = Order(ME, 0, Side.SELL, 10, 115, Lifetime.REST)
+    assert second == Request(resale, Purpose.RESALE, only_reduces=True)
+    assert (
+        choose_close_outs(ME, see(close_outs=(closed,)), replace_rule(minimum_profit_usd=45)) == []
+    )
+    assert choose_close_outs(OTHER, see(close_outs=(closed,)), RULE) == []
+
+
+def test_of_several_close_outs_it_takes_the_best_that_its_margin_allows() -> None:
+    # Ten at 105 on average bind 1,100 and bring 44; five sold at 90 bind 1,000 and bring 22.50.
+    bought, sold = Order(OTHER, 0, Side.BUY, 8, 115), Order(OTHER, 0, Side.SELL, 5, 85)
+    for margin, sides in ((1_000, [Side.BUY]), (1_100, [Side.BUY]), (2_100, [Side.BUY, Side.SELL])):
+        view = see(close_outs=(sold, bought), free_margin_usd=margin)
+        asked = choose_close_outs(ME, view, RULE)[::2]
+        assert [request.order.side for request in asked] == sides, margin
 
 
 def test_it_comes_right_behind_an_order_that_will_rest_beyond_the_mark() -> None:

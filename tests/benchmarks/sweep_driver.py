@@ -25,7 +25,7 @@ PAGE_MB = resource.getpagesize() / 2**20
 MOMENT_SECONDS = 0.05
 
 
-def tiny_run(scenario: Any, _: object = None) -> Recorder:  # noqa: ANN401 - a scenario
+def tiny_run(scenario: Any, *_: object, **__: object) -> Recorder:  # noqa: ANN401 - a scenario
     """Stand in for a run that takes no time: what is left is what the sweep adds."""
     from abm.recording.recorder import Recorder  # noqa: PLC0415 - a worker's
 
@@ -36,10 +36,10 @@ def tiny_run(scenario: Any, _: object = None) -> Recorder:  # noqa: ANN401 - a s
     return recorder
 
 
-def second_run(scenario: Any, watch: object = None) -> Recorder:  # noqa: ANN401
+def second_run(scenario: Any, *_: object, **__: object) -> Recorder:  # noqa: ANN401
     """Stand in for a run of one second that needs no core, so that busy machines measure alike."""
     time.sleep(1.0)
-    return tiny_run(scenario, watch)
+    return tiny_run(scenario)
 
 
 STAND_INS = {"tiny": tiny_run, "second": second_run}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,10 +11,12 @@ import pytest
 
 from abm.recording.schemas import SCHEMAS
 from abm.scenario import load_scenario, parse_scenario
+from abm.simulation.close_outs import first_closed
 from abm.simulation.model import OptionsMarket
 from abm.simulation.order_flow import ask_as_searcher
 from abm.simulation.run import simulate
 from abm.simulation.settlement import settle_intents
+from abm.simulation.step import begin_step, end_step
 from abm.venue import Lifetime, Order, Side, market_order
 
 if TYPE_CHECKING:
@@ -280,6 +283,88 @@ def test_searchers_who_do_nothing_change_nothing() -> None:
     without = simulate(parse_scenario(data))
     assert idle.rows["orders"] == without.rows["orders"]
     assert [row[5] for row in idle.rows["trades"]] == [row[5] for row in without.rows["trades"]]
+
+
+FALLING = (
+    "clock.hours=1.5",
+    "market.price.annual_drift=-600",
+    "venue.ordering.decryption_delay_seconds=12",
+)
+
+
+def closing_cost(rule: str, *, sniped: bool) -> tuple[float, int]:
+    """Return what closing cost in an hour that falls, and the lots that searchers sold to it."""
+    recorder = searched(rule, f"searchers.snipe_liquidations={str(sniped).lower()}", *FALLING)
+    closed = rows(recorder, "trades", kind="close_out")
+    ahead = rows(recorder, "orders", purpose="close_out", outcome="traded")
+    assert closed
+    cost = sum(row["closing_cost_usd"] for row in rows(recorder, "liquidations"))
+    return cost, sum(row["traded_lots"] for row in ahead)
+
+
+@pytest.mark.parametrize("rule", ["first_come", "encrypted"])
+def test_whoever_is_closed_pays_for_being_seen_and_encryption_of_orders_is_no_help(
+    rule: str,
+) -> None:
+    (plain, nothing), (sniped, ahead) = (closing_cost(rule, sniped=on) for on in (False, True))
+    assert nothing == 0
+    assert ahead > 0
+    assert sniped > 1.5 * plain
+
+
+def test_ahead_of_a_close_out_that_an_auction_settles_nobody_gets() -> None:
+    plain, sniped = (closing_cost("batch_auction", sniped=on) for on in (False, True))
+    assert plain == sniped
+
+
+@pytest.mark.parametrize(
+    ("ordering", "delay", "more"),
+    [
+        pytest.param({"rule": "first_come"}, 1.0, {}, id="next step"),
+        pytest.param({"rule": "first_come"}, 0.0, {}, id="this step"),
+        pytest.param({"rule": "first_come"}, 130.0, {"grace_seconds": 600}, id="three steps on"),
+        pytest.param(
+            {"rule": "encrypted", "decryption_delay_seconds": 90}, 1.0, {}, id="decrypted"
+        ),
+        pytest.param({"rule": "first_come"}, 0.0, {"close_out": "on_proceeds"}, id="proceeds"),
+    ],
+)
+def test_what_is_coming_is_what_the_venue_then_closes(
+    ordering: dict[str, Any], delay: float, more: dict[str, Any]
+) -> None:
+    """Whose close-outs come, from step to step, with those that were cured in between."""
+    data = crash(**ordering).model_dump(mode="json")
+    data["liquidation"] |= {"close_out": "at_once", **more}
+    model = OptionsMarket(parse_scenario(data))
+    world, desk = model.world, model.world.desk
+    step = world.scenario.clock.step_seconds
+    announced: dict[int, set[int]] = {}
+    for _ in range(world.scenario.clock.step_count):
+        begin_step(model)
+        second, coming = _coming(world, delay)
+        announced.setdefault(second, set()).update(coming)
+        end_step(model)
+    wait = ordering.get("decryption_delay_seconds", 0)
+    first_settled: dict[int, set[int]] = {}
+    for item in desk.liquidations:
+        if item.closing_second is not None:
+            second = -(-(item.closing_second + wait) // step) * step
+            first_settled.setdefault(second, set()).add(item.account)
+    known = {item.account for item in desk.liquidations if item.is_cured}
+    last = world.now - step
+    assert any(announced.values())
+    for second, accounts in announced.items():
+        if second <= last:
+            assert accounts - known == first_settled.get(second, set()) - known, second
+
+
+def _coming(world: World, delay: float) -> tuple[int, set[int]]:
+    """Return the step in which an order sent now is settled, and whose close-outs it meets."""
+    flow, step = world.order_flow, world.scenario.clock.step_seconds
+    assert flow is not None
+    released = flow.sequencer.release_second(world.now + delay)
+    second = max(ceil(released / step) * step, world.now)
+    return second, set(first_closed(world, second))
 
 
 # One world, before its first step: what settles, piece by piece.

@@ -55,10 +55,10 @@ def broken_seed(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Let runs with a seed and with shocks break an invariant."""
 
     def break_at(seed: int) -> None:
-        def broken(scenario: Scenario) -> Recorder:
+        def broken(scenario: Scenario, **more: Any) -> Recorder:  # noqa: ANN401 - of `simulate`
             if scenario.seed == seed and scenario.shocks:
                 raise BrokenRunError(InvariantError(60, ["broken on purpose"]), Recorder())
-            return simulate(scenario)
+            return simulate(scenario, **more)
 
         monkeypatch.setattr(replicates, "simulate", broken)
 

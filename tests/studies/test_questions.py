@@ -56,7 +56,7 @@ def losing(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Scenario], fl
     """Return what puts a formula in the place of the simulator: a run's bad debt."""
 
     def put(loss: Callable[[Scenario], float]) -> None:
-        def simulated(scenario: Scenario, _: object = None) -> Recorder:
+        def simulated(scenario: Scenario, *_: object, **__: object) -> Recorder:
             recorder = Recorder()
             row: dict[str, Any] = dict.fromkeys(SCHEMAS["runs"].names, 0)
             row |= {"scenario": scenario.name, "seed": scenario.seed, "architecture": "silo"}

@@ -33,6 +33,8 @@ class Extraction:
         What searchers gained by trading, after all fees, at the next sampled marks.
     sniped_usd : float
         Of it, by taking quotes and resting orders on the wrong side of a new mark.
+    close_outs_usd : float
+        Of it, by what they took ahead of close-outs and sold to them.
     makers_usd : float
         What market makers gained by trading, in the same way.
     front_run_share : float or None
@@ -41,6 +43,8 @@ class Extraction:
         What a contract cost traders beyond the mark when they asked; settled at once or not.
     slippage_deviation_usd : float or None
         Standard deviation of that, over contracts.
+    close_out_cost_usd : float or None
+        What a contract that was closed for its owner cost beyond the mark.
     spread_volatility : float or None
         Median quoted spread over series, in volatility; mean over steps.
     delay_seconds : float or None
@@ -51,10 +55,12 @@ class Extraction:
 
     take_usd: float
     sniped_usd: float
+    close_outs_usd: float
     makers_usd: float
     front_run_share: float | None
     slippage_usd: float | None
     slippage_deviation_usd: float | None
+    close_out_cost_usd: float | None
     spread_volatility: float | None
     delay_seconds: float | None
     liquidation_seconds: float | None
@@ -143,16 +149,22 @@ def measure(results: RunResults) -> Extraction:
     lots = int(of_traders["lots"].sum())
     slippage_usd, deviation_usd = _slippage(of_traders)
     sniped = traded.filter(pl.col("purpose") == "snipe")
+    closed_ahead = traded.filter(pl.col("purpose") == "close_out")
+    sold_usd = _gained(results, searchers, ("close_out",))
     ahead = int(traded.filter(pl.col("purpose") == "front_run")["lots"].sum())
     asked = orders.filter(pl.col("purpose") == "trade")
     settled = asked.select(pl.col("sequenced_second") - pl.col("asked_second"))
     return Extraction(
         take_usd=_gained(results, searchers) - _total(orders.filter(searching)["fees_usd"]),
         sniped_usd=_total(marked(sniped, quotes, steps)) - _total(sniped["fees_usd"]),
+        close_outs_usd=_total(marked(closed_ahead, quotes, steps))
+        - _total(closed_ahead["fees_usd"])
+        + sold_usd,
         makers_usd=_gained(results, makers),
         front_run_share=ahead / lots if lots else None,
         slippage_usd=slippage_usd,
         slippage_deviation_usd=deviation_usd,
+        close_out_cost_usd=_close_out_cost(results),
         spread_volatility=_mean(steps["spread_volatility"]),
         delay_seconds=_mean(settled.to_series()),
         liquidation_seconds=results.outcome["liquidation_seconds_p50"],
@@ -170,6 +182,13 @@ def _slippage(traded: pl.DataFrame) -> tuple[float | None, float | None]:
     return mean, float(np.average((beyond_usd - mean) ** 2, weights=lots)) ** 0.5
 
 
+def _close_out_cost(results: RunResults) -> float | None:
+    """Return what closing cost beyond the marks, by contracts closed."""
+    closing = pl.col("kind").cast(pl.String).is_in(["close_out", "take_over"])
+    lots = _total(results.table("trades").filter(closing)["lots"])
+    return _total(results.table("liquidations")["closing_cost_usd"]) / lots if lots else None
+
+
 def _orders(results: RunResults) -> pl.DataFrame:
     """Return the orders of a run as they were settled."""
     orders = results.table("orders") if results.has("orders") else pl.DataFrame()
@@ -177,7 +196,7 @@ def _orders(results: RunResults) -> pl.DataFrame:
         raise ResultsError(
             results.folder,
             "there are no orders on their way; the scenario needs [venue.ordering], and a study "
-            "tables = ['orders', 'trades', 'quotes', 'accounts', 'steps']",
+            "tables = ['orders', 'trades', 'quotes', 'accounts', 'liquidations', 'steps']",
         )
     sign = pl.when(pl.col("side").cast(pl.String) == "buy").then(1).otherwise(-1)
     return orders.select(
@@ -199,11 +218,11 @@ def _accounts(kinds: pl.DataFrame, kind: str) -> pl.Series:
     return kinds.filter(pl.col("kind").cast(pl.String) == kind)["account"]
 
 
-def _gained(results: RunResults, accounts: pl.Series) -> float:
-    """Return what some accounts gained by all their trades of orders, before fees."""
-    trades = results.table("trades").filter(
-        pl.col("kind").cast(pl.String).is_in(["order", "close_out"])
-    )
+def _gained(
+    results: RunResults, accounts: pl.Series, kinds: tuple[str, ...] = ("order", "close_out")
+) -> float:
+    """Return what some accounts gained by their trades of orders and close-outs, before fees."""
+    trades = results.table("trades").filter(pl.col("kind").cast(pl.String).is_in(kinds))
     sides = [
         trades.filter(pl.col(who).is_in(accounts.implode())).select(
             "second", "series", "premium_usd", signed_lots=sign * pl.col("lots")

@@ -52,7 +52,7 @@ def enact(world: World) -> None:
     for parameter, value in in_force:
         rules = with_parameter(rules, parameter, value)
     world.scenario = rules
-    world.desk.govern(rules.liquidation)
+    world.desk.rule = rules.liquidation
     world.margin_method = METHODS[rules.margin.grid](rules.margin)
     for book in world.books:
         book.margin = world.margin_method.prepare(world.instruments, book.marks, world.now)

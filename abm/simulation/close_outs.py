@@ -1,0 +1,97 @@
+"""Which close-outs are coming: anybody can tell from the accounts of an open venue."""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import TYPE_CHECKING
+
+from abm.venue import Order, Stage
+from abm.venue.liquidation import close_out_order
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from abm.simulation.world import World
+    from abm.venue import Liquidation
+
+
+def coming_close_outs(world: World, delay_seconds: float) -> list[Order]:
+    """Return what the first venue will close in the step in which an order sent now is settled.
+
+    Close-outs of a step come after its orders. Accounts that were closed before, as far as the book
+    went, are no news. Under batch auctions there are none: who trades ahead of a close-out has to
+    be done with it in the same auction, at one premium.
+
+    Parameters
+    ----------
+    world : World
+    delay_seconds : float
+        Time of the order to the sequencer.
+
+    Returns
+    -------
+    list of Order
+        One for each side of a series, by series; the premium is the worst that the venue takes at
+        its present marks, the account one of those that are closed.
+    """
+    flow, venue = world.order_flow, world.clearings[0]
+    if flow is None or flow.sequencer.rule.rule == "batch_auction":
+        return []
+    if world.liquidation_stands_still(venue.chain):
+        return []
+    step = world.scenario.clock.step_seconds
+    released = flow.sequencer.release_second(world.now + delay_seconds)
+    settled_second = max(ceil(released / step) * step, world.now)
+    found: dict[tuple[int, int], list[int]] = {}
+    for account in first_closed(world, settled_second):
+        for instrument, held in world.positions.held(account):
+            found.setdefault((instrument, 1 if held > 0 else -1), []).append(account)
+    return [
+        _together(world, instrument, accounts)
+        for (instrument, _), accounts in sorted(found.items())
+        if world.marks.alive[instrument]
+    ]
+
+
+def first_closed(world: World, second: int) -> Iterator[int]:
+    """Yield the accounts at the first venue whose first close-out is settled at a step.
+
+    As things stand: those that are called may yet be cured.
+    """
+    for liquidation in world.desk.open_liquidations():
+        if world.clearing_of[liquidation.account] != 0:
+            continue
+        begins = _begins(world, liquidation)
+        if begins is not None and begins <= second:
+            is_settled = world.desk.close_out_is_settled
+            before = second - world.scenario.clock.step_seconds
+            if is_settled(begins, second) and not (begins <= before and is_settled(begins, before)):
+                yield liquidation.account
+
+
+def _begins(world: World, liquidation: Liquidation) -> int | None:
+    """Return when the venue begins to close an account; None where nobody can tell."""
+    if liquidation.closing_second is not None:
+        return liquidation.closing_second
+    if liquidation.stage is Stage.CLOSING:
+        return world.now
+    account, beliefs = liquidation.account, world.beliefs
+    if liquidation.stage is not Stage.CALLED or world.desk.rule.close_out != "at_once":
+        return None
+    if beliefs.equity[account] >= beliefs.maintenance[account]:
+        return None
+    step = world.scenario.clock.step_seconds
+    return max(ceil(liquidation.seizure_due_second / step) * step, world.now)
+
+
+def _together(world: World, instrument: int, accounts: list[int]) -> Order:
+    """Return one order for all that is closed on one side of a series."""
+    lots = sum(int(world.positions.row(account)[instrument]) for account in accounts)
+    return close_out_order(
+        world.exchange,
+        accounts[0],
+        instrument,
+        lots,
+        float(world.marks.value[instrument]),
+        world.desk.rule.close_slippage,
+    )
