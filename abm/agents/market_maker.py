@@ -51,6 +51,8 @@ class MakerView:
     tick_usd : float
     funding_seconds : float
         How long dollars from its accounts at other venues would take to come, now.
+    adverse_volatility : float
+        By how much prices have moved against it after its trades of late, in volatility.
     """
 
     marks: Marks
@@ -61,15 +63,17 @@ class MakerView:
     levels: int
     tick_usd: float
     funding_seconds: float = 0.0
+    adverse_volatility: float = 0.0
 
 
 def choose_quotes(view: MakerView, parameters: MarketMakers) -> MassQuote | None:
     """Decide a whole ladder, or to withdraw.
 
     The half-spread is that of `half_spreads`, and wider the longer dollars from other venues would
-    take: what a maker may lose until they come grows with the square root of the delay. Size falls
-    by the stress. Inventory shifts the middle against itself, and stops the side that would exceed
-    the limit.
+    take: what a maker may lose until they come grows with the square root of the delay. To it is
+    added what trades lose to those who know more (Glosten and Milgrom 1985), up to the widest
+    spread under stress. Size falls by the stress. Inventory shifts the middle against itself, and
+    stops the side that would exceed the limit.
 
     Parameters
     ----------
@@ -91,6 +95,8 @@ def choose_quotes(view: MakerView, parameters: MarketMakers) -> MassQuote | None
     if view.funding_seconds:
         hours = view.funding_seconds / SECONDS_PER_HOUR
         half = half * (1.0 + parameters.funding_width * min(hours**0.5, MOST_FUNDING_ROOT_HOURS))
+    most = (parameters.stress_width - 1.0) * parameters.half_spread_volatility
+    half = half + min(parameters.adverse_selection_share * view.adverse_volatility, most)
     fullness = np.minimum(np.maximum(view.inventory / parameters.inventory_limit_lots, -1.0), 1.0)
     shift = -parameters.inventory_skew_volatility * fullness
 

@@ -11,6 +11,7 @@ from abm.scenario.fields import (
     Count,
     Fraction,
     FractionBelowOne,
+    Hours,
     NotNegative,
     Positive,
     PositiveSeconds,
@@ -152,6 +153,16 @@ class MarketMakers(Table):
     requote_move: Annotated[
         NotNegative, Field(description="Relative price move that makes them quote anew")
     ] = 0.0005
+    adverse_selection_share: Annotated[
+        Fraction,
+        Field(
+            description="Of what prices move against them after their trades, in volatility, the "
+            "part that they add to their half-spread"
+        ),
+    ] = 0.0
+    adverse_selection_hours: Annotated[
+        Hours, Field(description="In which what they learn from trades fades to 1/e")
+    ] = 1.0
     hedging: Annotated[
         Hedging | None, Field(description="How they hedge the delta of their options; not at all")
     ] = None

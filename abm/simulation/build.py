@@ -21,6 +21,7 @@ from abm.simulation.layers import build_waterfall
 from abm.simulation.layout import Layout, lay_out
 from abm.simulation.local_market import build_local_market
 from abm.simulation.market import draw_market
+from abm.simulation.markouts import open_markouts
 from abm.simulation.opening import endow, open_positions
 from abm.simulation.order_flow import open_order_flow
 from abm.simulation.population import (
@@ -195,6 +196,7 @@ def build_world(scenario: Scenario, tables: Collection[str] | None = None) -> Wo
         local=build_local_market(scenario, cash, holders.outside, opening.price_usd),
     )
     open_order_flow(world)
+    open_markouts(world)
     endow(world)
     # Vaults report their opening balances, as if all had been delivered long ago.
     architecture.claims.units[:] = surroundings.vault_balances()

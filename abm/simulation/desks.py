@@ -152,6 +152,9 @@ class QuoteDesk:
             levels=world.scenario.venue.depth_levels,
             tick_usd=world.exchange.tick_usd,
             funding_seconds=funding_seconds(world, seat),
+            adverse_volatility=(
+                world.markouts.adverse_volatility(world, maker) if world.markouts else 0.0
+            ),
         )
 
     def queue_quote(self, maker: int, quote: MassQuote | None) -> None:
@@ -160,9 +163,9 @@ class QuoteDesk:
         seat = world.seats[maker]
         inventory = world.positions.row(seat.account).copy()
         world.exchanges[seat.venue].maker_moved[seat.firm] = False
-        price_usd = world.book_of(seat.account).marks.price_usd
-        world.quoted[maker] = Quoted(price_usd, world.now, inventory)
-        world.intents.trading.append(Ladder(maker, quote))
+        marks = world.book_of(seat.account).marks
+        world.quoted[maker] = Quoted(marks.price_usd, world.now, inventory)
+        world.intents.trading.append(Ladder(maker, quote, marks))
 
     def queue_same(self, maker: int) -> None:
         """Queue the last ladder again, with its full size."""

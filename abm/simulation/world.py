@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from abm.simulation.firms import Firms
     from abm.simulation.local_market import LocalMarket
     from abm.simulation.market import MarketPath
+    from abm.simulation.markouts import Markouts
     from abm.simulation.order_flow import OrderFlow
     from abm.simulation.population import (
         Arrivals,
@@ -70,10 +71,14 @@ class Seat:
 
 @dataclass(frozen=True, slots=True)
 class Ladder:
-    """A market maker's new ladder, or its withdrawal, by the number of its seat."""
+    """A market maker's new ladder, or its withdrawal, by the number of its seat.
+
+    ``marks`` are those it was made at.
+    """
 
     maker: int
     quote: MassQuote | None
+    marks: Marks
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +235,7 @@ class World:
     layer_book: LayerBook = field(default_factory=LayerBook)
     replenishing: Replenishing = field(default_factory=Replenishing)
     order_flow: OrderFlow | None = None
+    markouts: Markouts | None = None
 
     @property
     def now(self) -> int:

@@ -239,3 +239,27 @@ def test_the_spread_widens_with_the_root_of_the_time_that_dollars_need_up_to_fou
         return float(quote.ask_ticks[0, 0] - quote.bid_ticks[0, 0])
 
     assert width(hours * 3_600) / width(0.0) == pytest.approx(times, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("share", "adverse", "further"),
+    [
+        pytest.param(1.0, 0.02, 0.02, id="all of it"),
+        pytest.param(0.5, 0.02, 0.01, id="a share"),
+        # (8 - 1) * 0.0075: the widest that stress makes a spread at the money.
+        pytest.param(1.0, 0.5, 0.0525, id="no further than stress"),
+    ],
+)
+def test_what_trades_lose_to_those_who_know_more_is_added_to_the_half_spread(
+    share: float, adverse: float, further: float
+) -> None:
+    rule = RULE.model_copy(update={"adverse_selection_share": share})
+
+    def half(adverse_volatility: float) -> float:
+        fine = replace(view(value=50.0), tick_usd=1e-4, adverse_volatility=adverse_volatility)
+        quote = choose_quotes(fine, rule)
+        assert quote is not None
+        ticks = float(quote.ask_ticks[0, 0] - quote.bid_ticks[0, 0])
+        return ticks * 1e-4 / 2 / float(fine.marks.vega[0])
+
+    assert half(adverse) - half(0.0) == pytest.approx(further, rel=1e-3)

@@ -168,6 +168,7 @@ OPTIONS: dict[str, Tables] = {
     },
     "reserve": {"liquidators": {"reserve_fraction": 2.0, "refill_below": 0.9}},
     "funding_width": {"market_makers": {"funding_width": 2.0}},
+    "adverse_selection": {"market_makers": {"adverse_selection_share": 1.0}},
     "lent_cash": {"venue": {"lends_cash": True}},
     "at_once": {"liquidation": {"close_out": "at_once"}},
     "short_makers": {"market_makers": {"capital_usd": 20_000}},
@@ -177,7 +178,14 @@ OPTIONS: dict[str, Tables] = {
     "encrypted": {"venue": {"ordering": {"rule": "encrypted", "decryption_delay_seconds": 200}}},
 }
 ORDERINGS = ("first_come", "priority_fee", "batch_auction", "encrypted")
-SEARCHERS = {"searchers": {"count": 2, "capital_usd": 20_000, "delay_seconds": 1}}
+SEARCHERS = {
+    "searchers": {
+        "count": 2,
+        "capital_usd": 20_000,
+        "delay_seconds": 1,
+        "snipe_liquidations": True,
+    }
+}
 
 
 def merged(data: Tables, change: Tables) -> Tables:
