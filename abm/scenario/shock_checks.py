@@ -12,11 +12,13 @@ from abm.scenario.shocks import (
     AgentOutage,
     BridgeExploit,
     Censorship,
+    EmergencyPause,
     JurisdictionFreeze,
     ParameterChange,
     StablecoinDepeg,
     VerifierCompromise,
 )
+from abm.scenario.venues import venue_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -66,6 +68,10 @@ def _own_problems(scenario: Scenario, key: str, shock: Shock) -> Iterator[Proble
             rule = f"{who} have the numbers 0 to {count - 1}"
             wrong = [number for number in numbers if number >= count]
             yield from (Problem(f"{key}.{who}", str(number), rule) for number in wrong)
+    elif isinstance(shock, EmergencyPause):
+        yield from _names(
+            f"{key}.venues", shock.venues or (), list(venue_names(scenario)), "venues"
+        )
     elif isinstance(shock, ParameterChange):
         yield from _parameter_problems(scenario, key, shock)
 

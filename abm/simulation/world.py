@@ -303,9 +303,8 @@ class World:
         return self.liquidation_stands_still(chain) or (stops and self.oracle_is_stale(chain))
 
     def liquidation_stands_still(self, chain: str) -> bool:
-        """Return whether the venue on a chain calls no margin; only the first can be paused."""
-        paused = self.strains.venue_paused and chain == self.scenario.venue.chain
-        if paused or self.transport.is_halted(chain, self.now):
+        """Return whether the venue on a chain calls no margin: paused or halted."""
+        if chain in self.strains.paused or self.transport.is_halted(chain, self.now):
             return True
         return self.scenario.oracles.stale_rule == "stop_all" and self.oracle_is_stale(chain)
 

@@ -72,21 +72,34 @@ def test_every_series_sums_to_zero_at_every_venue_and_its_cash_is_in_its_vault(
     assert all(exchange.trades for exchange in world.exchanges)
 
 
-def test_nobody_trades_at_a_venue_whose_chain_stands_still(small: Callable[..., Scenario]) -> None:
-    halt = {
-        "halt": {"kind": "chain_halt", "chains": ["second"], "at_hours": 2, "duration_hours": 2}
-    }
-    recorder = simulate(small(shocks=halt))
+@pytest.mark.parametrize(
+    ("shock", "still", "open_"),
+    [
+        pytest.param(
+            {"kind": "chain_halt", "chains": ["second"]}, "second", ["main"], id="its chain halts"
+        ),
+        pytest.param(
+            {"kind": "emergency_pause", "venues": ["second"]}, "second", ["main"], id="it is paused"
+        ),
+        pytest.param({"kind": "emergency_pause"}, "main", ["second"], id="the first, unless named"),
+        pytest.param(
+            {"kind": "emergency_pause", "venues": ["main", "second"]}, "second", [], id="both"
+        ),
+    ],
+)
+def test_nobody_trades_at_a_venue_that_stands_still(
+    small: Callable[..., Scenario], shock: Tables, still: str, open_: list[str]
+) -> None:
+    recorder = simulate(small(shocks={"stop": {**shock, "at_hours": 2, "duration_hours": 2}}))
     seconds = recorder.column("trades", "second")
     venues = recorder.column("trades", "venue")
     during = [
         venue
         for venue, second in zip(venues, seconds, strict=True)
-        if isinstance(second, int) and 2 * 3_600 < second <= 4 * 3_600
+        if isinstance(second, int) and 2 * 3_600 < second < 4 * 3_600
     ]
-    assert "main" in during
-    assert "second" not in during
-    assert "second" in venues
+    assert list(dict.fromkeys(during)) == open_
+    assert still in venues
 
 
 def hold_both_ways(world: World) -> tuple[float, ...]:
@@ -359,6 +372,14 @@ def test_a_venue_that_cannot_be_is_refused_with_the_reason(
 ) -> None:
     with pytest.raises(ScenarioError, match=words):
         parse_scenario({**data, **tables})
+
+
+def test_a_pause_of_a_venue_that_is_not_there_is_refused_with_the_nearest_name(
+    data: Tables,
+) -> None:
+    shock = {"kind": "emergency_pause", "venues": ["secnd"], "at_hours": 2, "duration_hours": 2}
+    with pytest.raises(ScenarioError, match=r"shocks\.stop\.venues.*'second'"):
+        parse_scenario({**data, "shocks": {"stop": shock}})
 
 
 def test_a_venue_that_no_lane_reaches_is_refused_by_the_lane_it_needs(data: Tables) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from abm.scenario.fields import NotNegative
-from abm.scenario.shocks.base import TimedShock
+from abm.scenario.shocks.base import Names, TimedShock
 
 GOVERNED = ("collateral", "liquidation", "margin")
 """Tables of which a vote can change numbers during a run."""
@@ -39,9 +39,12 @@ class ParameterChange(TimedShock):
 
 
 class EmergencyPause(TimedShock):
-    """A guardian stops trading and liquidation at the venue, some time after something happened."""
+    """A guardian stops trading and liquidation at venues, some time after something happened."""
 
     kind: Literal["emergency_pause"]
+    venues: Annotated[
+        Names | None, Field(description="Which of several venues; the first one if not given")
+    ] = None
     detection_hours: Annotated[
         NotNegative, Field(description="Until the guardian has seen it and acts")
     ] = 0.0

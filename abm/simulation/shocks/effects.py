@@ -21,8 +21,10 @@ class Strains:
         Chains on which nothing is published. Only asked whether it holds a chain.
     observed : dict of str to float
         What feeds observe, as a multiple of the true price, by chain.
-    venue_paused, custody_frozen : bool
-        Whether the venue stands still, and whether owners can pay in.
+    paused : set of str
+        Chains on which the venue stands still. Only asked whether it holds a chain.
+    custody_frozen : bool
+        Whether owners can pay in.
     """
 
     liquidators_gone: float = 0.0
@@ -33,5 +35,5 @@ class Strains:
     struck: set[str] = field(default_factory=set)
     frozen_feeds: set[str] = field(default_factory=set)
     observed: dict[str, float] = field(default_factory=dict)
-    venue_paused: bool = False
+    paused: set[str] = field(default_factory=set)
     custody_frozen: bool = False

@@ -22,9 +22,12 @@ def freeze_custody(world: World, shock: CustodianFreeze, when: Occurrence) -> No
 
 
 def pause_venue(world: World, shock: EmergencyPause, when: Occurrence) -> None:
-    """Stop the venue in this step, if its guardian has acted."""
+    """Stop venues in this step, if their guardian has acted."""
     if world.now >= when.start_second + seconds(shock.detection_hours):
-        world.strains.venue_paused = True
+        names = shock.venues or world.venue_names[:1]
+        world.strains.paused.update(
+            world.venue_chains[world.venue_names.index(name)] for name in names
+        )
 
 
 def enact(world: World) -> None:
