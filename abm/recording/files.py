@@ -102,12 +102,12 @@ def _swap(fresh: Path, folder: Path, old: Path) -> None:
 
 
 def write_run(recorder: Recorder, scenario: Scenario, folder: Path) -> Manifest:
-    """Write a run's tables and manifest into an existing folder."""
+    """Write the tables that a run recorded, and its manifest, into an existing folder."""
     entries = {}
     for name, table in arrow_tables(recorder).items():
         pq.write_table(table, folder / f"{name}.parquet", compression="zstd")
         entries[name] = {"rows": table.num_rows, "digest": digest(table)}
-    manifest = make_manifest(scenario, entries)
+    manifest = make_manifest(scenario, entries, recorder.replaced)
     (folder / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
     return manifest
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from abm.scenario.fingerprint import canonical_json, fingerprint, run_id
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from abm.scenario.model import Scenario
 
 FORMAT = 3
@@ -39,6 +41,8 @@ class Manifest:
         Machine and system.
     tables : dict of str to dict
         Rows and digest of each table.
+    replaced : list of str
+        Roles that agents of somebody else's played: the scenario alone does not make this run.
     """
 
     run_id: str
@@ -48,6 +52,7 @@ class Manifest:
     platform: str
     tables: dict[str, dict[str, Any]]
     format: int = FORMAT
+    replaced: list[str] = field(default_factory=list)
 
     def to_json(self) -> str:
         """Return the manifest as JSON text with sorted keys."""
@@ -85,7 +90,9 @@ def _versions() -> tuple[tuple[str, str], ...]:
     return (*((name, version(name)) for name in PACKAGES), ("python", python))
 
 
-def make_manifest(scenario: Scenario, tables: dict[str, dict[str, Any]]) -> Manifest:
+def make_manifest(
+    scenario: Scenario, tables: dict[str, dict[str, Any]], replaced: Iterable[str] = ()
+) -> Manifest:
     """Return the manifest of a run that has just ended."""
     return Manifest(
         run_id=run_id(scenario),
@@ -94,4 +101,5 @@ def make_manifest(scenario: Scenario, tables: dict[str, dict[str, Any]]) -> Mani
         versions=installed_versions(),
         platform=f"{platform.system()} {platform.machine()}",
         tables=tables,
+        replaced=list(replaced),
     )

@@ -23,11 +23,17 @@ class Recorder:
     tables : collection of str, optional
         Tables to keep, beside those of every run; all if not given. A name that no table has keeps
         none.
+
+    Attributes
+    ----------
+    replaced : tuple of str
+        Roles that somebody else's agents played, so that the scenario alone does not say what ran.
     """
 
     def __init__(self, tables: Collection[str] | None = None) -> None:
         self.rows: dict[str, list[tuple[Value, ...]]] = {name: [] for name in SCHEMAS}
         wanted = SCHEMAS if tables is None else (*ALWAYS, *tables)
+        self.replaced: tuple[str, ...] = ()
         self._keeps = {name: name in wanted for name in SCHEMAS}
         self._widths = {name: len(schema.names) for name, schema in SCHEMAS.items()}
 

@@ -55,6 +55,8 @@ class RunResults:
             raise ResultsError(self.folder, f"no table {name!r}; there are {', '.join(SCHEMAS)}")
         if name not in self._frames:
             path = self.folder / f"{name}.parquet"
+            if name not in self.manifest.tables and not path.is_file():
+                raise ResultsError(self.folder, f"the run did not record the table {name}")
             try:
                 self._frames[name] = pl.read_parquet(path)
             except (OSError, pl.exceptions.PolarsError) as error:

@@ -57,8 +57,10 @@ def _plain(value: Value) -> Value:
 
 
 def arrow_tables(recorder: Recorder) -> dict[str, Table]:
-    """Return every table of a run."""
-    return {name: arrow_table(name, recorder.rows[name]) for name in SCHEMAS}
+    """Return every table that a run recorded."""
+    return {
+        name: arrow_table(name, recorder.rows[name]) for name in SCHEMAS if recorder.keeps(name)
+    }
 
 
 def digest(table: Table) -> str:

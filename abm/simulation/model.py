@@ -63,6 +63,7 @@ class OptionsMarket(mesa.Model):
     ) -> None:
         make = cast(agents or {})
         world = build_world(scenario, tables)
+        world.recorder.replaced = tuple(sorted(agents or ()))
         seed = world.streams.integer("mesa")
         super().__init__(rng=seed)
         # Mesa 3.3.1 and 3.5 seed this generator differently; in place, so that sets share it.

@@ -32,14 +32,19 @@ def first_difference(folder: str | Path) -> str | None:
     Raises
     ------
     ResultsError
-        If the folder holds no run of this format, or of a scenario that this version refuses.
+        If the folder holds no run of this format, one of a scenario that this version refuses, or
+        one in which somebody else's agents played a role.
     """
     results = read_results(folder)
+    if results.manifest.replaced:
+        roles = ", ".join(results.manifest.replaced)
+        reason = f"agents of another program played {roles}; only that program can run it again"
+        raise ResultsError(folder, reason)
     try:
         scenario = parse_scenario(results.manifest.scenario, str(folder))
     except ScenarioError as error:
         raise ResultsError(folder, f"this version refuses its scenario: {error}") from error
-    for name, table in arrow_tables(simulate(scenario)).items():
+    for name, table in arrow_tables(simulate(scenario, tables=results.manifest.tables)).items():
         fresh: Any = pl.from_arrow(table)
         recorded = results.table(name)
         if fresh.height != recorded.height:

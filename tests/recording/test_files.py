@@ -284,6 +284,15 @@ def test_a_damaged_table_is_named(copy: Path) -> None:
     assert reason_not_to_read(copy, "steps").startswith("steps.parquet cannot be read: ")
 
 
+def test_a_run_that_recorded_few_tables_has_no_others(tmp_path: Path, scenario: Scenario) -> None:
+    manifest = write_run(simulate(scenario, tables=("trades",)), scenario, tmp_path)
+    assert list(manifest.tables) == [
+        name for name in SCHEMAS if name in ("runs", "steps", "trades")
+    ]
+    assert read_results(tmp_path).table("trades").height > 0
+    assert reason_not_to_read(tmp_path, "quotes") == "the run did not record the table quotes"
+
+
 def test_a_table_that_no_run_has_is_told_those_there_are(run: RunResults) -> None:
     reason = reason_not_to_read(run.folder, "losses")
     assert reason == f"no table 'losses'; there are {', '.join(SCHEMAS)}"

@@ -162,6 +162,18 @@ def test_a_recorder_keeps_rows_in_order_and_gives_every_table() -> None:
     assert tables["steps"].num_rows == 0
 
 
+def test_a_recorder_keeps_what_is_asked_for_and_what_outcomes_are_made_of() -> None:
+    recorder = Recorder(("tokens",))
+    recorder.add("tokens", "USDC", 5, 5)
+    recorder.add("cuts", 3, "socialised", 1.0)
+    assert list(arrow_tables(recorder)) == [
+        name for name in SCHEMAS if name in ("runs", "steps", "tokens")
+    ]
+    assert recorder.rows["cuts"] == []
+    assert recorder.keeps("cuts", "tokens")
+    assert not recorder.keeps("cuts")
+
+
 def test_a_recorder_refuses_a_row_of_another_length() -> None:
     with pytest.raises(ValueError, match="tokens has 3 columns, a row came with 2"):
         Recorder().add("tokens", "USDC", 5)

@@ -10,12 +10,14 @@ import mesa
 import pytest
 
 from abm.agents import Liquidator, Trader
-from abm.errors import ScenarioError
+from abm.errors import ResultsError, ScenarioError
+from abm.recording.files import write_run
 from abm.recording.tables import arrow_tables
 from abm.scenario import Scenario, load_scenario
 from abm.simulation.model import OptionsMarket
 from abm.simulation.roles import ROLES
 from abm.simulation.run import simulate
+from abm.studies.verify import first_difference
 from abm.venue import Bid, market_order
 from abm.venue.orders import Side
 
@@ -55,6 +57,23 @@ def test_agents_that_do_the_same_give_the_same_tables(scenario: Scenario) -> Non
     )
     assert all(tables[name].equals(plain[name]) for name in plain)
     assert all(steps[role] > 0 for role in ROLES if role not in ASKED_FOR)
+
+
+def test_a_table_is_the_same_whatever_else_is_recorded(scenario: Scenario) -> None:
+    every = arrow_tables(simulate(scenario))
+    for names in ((), ("solvency", "hedges"), ("exposures", "quotes", "accounts")):
+        few = arrow_tables(simulate(scenario, tables=names))
+        assert sorted(few) == sorted({"runs", "steps", *names})
+        assert all(few[name].equals(every[name]) for name in few)
+
+
+def test_a_run_of_other_agents_says_so_and_cannot_be_made_from_its_scenario(
+    scenario: Scenario, tmp_path: Path
+) -> None:
+    recorder = simulate(scenario, agents={"liquidator": Absent, "trader": Absent})
+    assert write_run(recorder, scenario, tmp_path).replaced == ["liquidator", "trader"]
+    with pytest.raises(ResultsError, match="of another program played liquidator, trader"):
+        first_difference(tmp_path)
 
 
 def test_the_roles_are_the_agents_that_a_model_makes(scenario: Scenario) -> None:
