@@ -13,6 +13,7 @@ from abm.recording.files import check_target, new_folder, write_run, write_text
 from abm.recording.recorder import Recorder
 from abm.recording.results import read_results
 from abm.recording.schemas import SCHEMAS
+from abm.simulation.run import simulate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
