@@ -123,47 +123,62 @@ def extraction(
 
 EXTRACTION_NOTE = """\
 Take: what searchers gained after fees, thousands of USD a run; of it sniped: from quotes out of
-date, and closed: from close-outs. Ahead: % of contracts taken ahead of orders, of those that orders
-traded. Slippage: USD a contract beyond the mark when asked; change: from the first line, seed by
-seed; deviation: over contracts. Closing: USD a contract closed for its owner, beyond the mark.
-Spread: quoted, in points of volatility. Delay: from asking to settlement. Liquidation: breach to
-end.
+date, and closed: from close-outs. Makers: what market makers gained. Ahead: % of contracts taken
+ahead of orders, of those that orders traded. Slippage: USD a contract beyond the mark when asked;
+change: from the first line, seed by seed; deviation: over contracts. Closing: USD a contract closed
+for its owner, beyond the mark. Spread: quoted, in points of volatility. Delay: from asking to
+settlement. Liquidation: breach to end.
 """
 
 
 def _print_extraction(rows: list[ExtractionRow]) -> None:
-    from abm.units import format_duration
-
-    headings = ("Take", "Sniped", "Closed", "Ahead", "Slippage", "Change", "Deviation", "Closing")
-    written = "".join(f"{heading:>13}" for heading in (*headings, "Spread"))
-    typer.echo(f"{'Rule':<14}{'Decrypted':>10}{written}{'Delay':>9}{'Liquidation':>13}")
-    for row in rows:
-        delay, means = row.decryption_delay_seconds, row.means
-        cells = (
-            _interval(means["take_usd"], 1e3),
-            _interval(means["sniped_usd"], 1e3),
-            _interval(means["close_outs_usd"], 1e3),
-            _interval(means["front_run_share"], 0.01),
-            _interval(means["slippage_usd"], 1.0, digits=2),
-            _interval(row.slippage_change, 1.0, digits=2),
-            _interval(means["slippage_deviation_usd"], 1.0),
-            _interval(means["close_out_cost_usd"], 1.0),
-            _interval(means["spread_volatility"], 0.01),
-        )
-        waits = [
-            "none" if mean is None else format_duration(mean.value)
-            for mean in (means["delay_seconds"], means["liquidation_seconds"])
-        ]
-        after = "-" if delay is None else format_duration(delay)
-        line = "".join(f"{cell:>13}" for cell in cells)
-        typer.echo(
-            f"{row.rule:<14}{after:>10}{line}{waits[0]:>9}{waits[1]:>13}  {row.also}".rstrip()
-        )
+    """Print who gains, then what it costs the others."""
+    for cells in (_gains, _costs):
+        for number, row in enumerate(rows):
+            found = cells(row)
+            if not number:
+                headings = "".join(f"{heading:>13}" for heading in found)
+                typer.echo(f"{'Rule':<14}{'Decrypted':>10}{headings}")
+            after = _duration(row.decryption_delay_seconds, "-")
+            line = "".join(f"{cell:>13}" for cell in found.values())
+            typer.echo(f"{row.rule:<14}{after:>10}{line}  {row.also}".rstrip())
+        typer.echo()
     runs = max((mean.count for row in rows for mean in row.means.values() if mean), default=0)
     of_runs = (
         "One run each" if runs == 1 else f"Means of up to {runs} runs, ± half the 95 % interval"
     )
     typer.echo(f"{EXTRACTION_NOTE}{of_runs}.")
+
+
+def _gains(row: ExtractionRow) -> dict[str, str]:
+    means = row.means
+    return {
+        "Take": _interval(means["take_usd"], 1e3),
+        "Sniped": _interval(means["sniped_usd"], 1e3),
+        "Closed": _interval(means["close_outs_usd"], 1e3),
+        "Makers": _interval(means["makers_usd"], 1e3),
+        "Ahead": _interval(means["front_run_share"], 0.01),
+    }
+
+
+def _costs(row: ExtractionRow) -> dict[str, str]:
+    means = row.means
+    delay, liquidation = means["delay_seconds"], means["liquidation_seconds"]
+    return {
+        "Slippage": _interval(means["slippage_usd"], 1.0, digits=2),
+        "Change": _interval(row.slippage_change, 1.0, digits=2),
+        "Deviation": _interval(means["slippage_deviation_usd"], 1.0),
+        "Closing": _interval(means["close_out_cost_usd"], 1.0),
+        "Spread": _interval(means["spread_volatility"], 0.01),
+        "Delay": _duration(delay.value if delay else None, "none"),
+        "Liquidation": _duration(liquidation.value if liquidation else None, "none"),
+    }
+
+
+def _duration(seconds: float | None, otherwise: str) -> str:
+    from abm.units import format_duration
+
+    return otherwise if seconds is None else format_duration(seconds)
 
 
 def _interval(estimate: Estimate | None, scale: float, digits: int = 1) -> str:

@@ -183,7 +183,9 @@ def _slippage(traded: pl.DataFrame) -> tuple[float | None, float | None]:
 
 
 def _close_out_cost(results: RunResults) -> float | None:
-    """Return what closing cost beyond the marks, by contracts closed."""
+    """Return what closing cost beyond the marks, by contracts closed; None if it is not known."""
+    if not results.has("liquidations"):
+        return None
     closing = pl.col("kind").cast(pl.String).is_in(["close_out", "take_over"])
     lots = _total(results.table("trades").filter(closing)["lots"])
     return _total(results.table("liquidations")["closing_cost_usd"]) / lots if lots else None
@@ -299,9 +301,17 @@ def _change(
 
 
 def runs_of_study(study: StudyResults) -> list[tuple[RunResults, str]]:
-    """Return the runs of a study in the order of its points, with their further factors."""
+    """Return the gathered runs of a study in the order of its points, with their further factors.
+
+    Raises
+    ------
+    ResultsError
+        If no run of the study is gathered.
+    """
+    if "point" not in study.columns:
+        raise ResultsError(study.folder, "no run is gathered yet; run the study to its end")
     more = [name for name in study.factors if name not in NAMED_FACTORS]
-    runs = study.runs.sort("point", "replicate", maintain_order=True)
+    runs = study.runs.drop_nulls("point").sort("point", "replicate", maintain_order=True)
     named = [
         ", ".join(f"{name.removeprefix('factor ')} = {row[name]}" for name in more)
         for row in runs.iter_rows(named=True)

@@ -96,6 +96,32 @@ def test_a_run_is_measured_from_its_orders_alone(runs: dict[str, RunResults]) ->
     assert found.delay_seconds > 8
 
 
+def test_what_close_outs_bring_searchers_and_cost_owners_is_worked_from_trades(
+    tmp_path: Path,
+) -> None:
+    falling = ("market.price.annual_drift=-600", "searchers.snipe_liquidations=true")
+    results = run(tmp_path / "falling", "first_come", *falling, hours=1.5)
+    found = measure(results)
+    tables = {
+        name: results.table(name).with_columns(pl.col(pl.Categorical).cast(pl.String))
+        for name in ("trades", "orders", "accounts", "liquidations")
+    }
+    closed = tables["trades"].filter(pl.col("kind").is_in(["close_out", "take_over"]))
+    cost = tables["liquidations"]["closing_cost_usd"].sum()
+    assert found.close_out_cost_usd == pytest.approx(cost / closed["lots"].sum())
+    searchers = tables["accounts"].filter(pl.col("kind") == "searcher")["account"].unique()
+    # To sell to who is closed brings more than the quotes taken ahead cost, and much of their take.
+    sold = closed.filter(
+        pl.col("buyer").is_in(searchers.implode()) | pl.col("seller").is_in(searchers.implode())
+    )
+    ahead = tables["orders"].filter(
+        (pl.col("purpose") == "close_out") & (pl.col("traded_lots") > 0)
+    )
+    assert sold.height > 0
+    assert ahead.height > 0
+    assert 0 < found.close_outs_usd < found.take_usd
+
+
 def test_what_buyers_and_sellers_gain_by_their_trades_sums_to_nothing(
     runs: dict[str, RunResults],
 ) -> None:
@@ -149,6 +175,8 @@ def test_the_command_prints_a_line_for_each_rule(runs: dict[str, RunResults]) ->
     assert lines[0].split()[:3] == ["Rule", "Decrypted", "Take"]
     assert lines[1].split()[:2] == ["first_come", "-"]
     assert lines[2].split()[:3] == ["encrypted", "60", "s"]
+    assert lines[4].split()[:3] == ["Rule", "Decrypted", "Slippage"]
+    assert [line.split()[0] for line in lines[5:7]] == ["first_come", "encrypted"]
     assert lines[-1] == "One run each."
 
 
@@ -168,7 +196,8 @@ def test_a_study_is_read_with_its_further_factors(tmp_path: Path) -> None:
         """,
         encoding="utf-8",
     )
-    run_study(plan_study(load_study(tmp_path / "study.toml")), tmp_path / "out")
+    plan = plan_study(load_study(tmp_path / "study.toml"))
+    run_study(plan, tmp_path / "out")
     rows = extraction_rows(runs_of_study(read_study(tmp_path / "out")))
     assert [(row.rule, row.also) for row in rows] == [
         ("first_come", "searchers.count = 1"),
@@ -177,3 +206,28 @@ def test_a_study_is_read_with_its_further_factors(tmp_path: Path) -> None:
     slippage = rows[1].means["slippage_usd"]
     assert slippage is not None
     assert slippage.count == 2
+
+
+def test_a_study_of_which_nothing_is_gathered_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "study.toml").write_text(
+        f"""
+        name = "rules"
+        question = "Which rule?"
+        scenario = "{ORDER_FLOW}"
+        changes = ["clock.hours=0.1"]
+        replicates = 1
+        [factors."searchers.count"]
+        values = [1]
+        """,
+        encoding="utf-8",
+    )
+    out = tmp_path / "out"
+    run_study(plan_study(load_study(tmp_path / "study.toml")), out)
+    # As a sweep leaves it that was killed after its first batch.
+    (out / "shards").mkdir(exist_ok=True)
+    rows = pl.read_parquet(out / "runs.parquet").select("run_id", "seed")
+    rows.write_parquet(out / "shards" / "0123456789abcdef.runs.parquet")
+    (out / "runs.parquet").unlink()
+    found = CliRunner().invoke(app, ["extraction", str(out)])
+    assert isinstance(found.exception, ResultsError)
+    assert "no run is gathered yet; run the study to its end" in str(found.exception)
