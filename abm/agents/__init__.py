@@ -14,18 +14,9 @@ from abm.agents.liquidator import BidDesk, Liquidator, Offer, choose_bids
 from abm.agents.market_maker import MakerDesk, MakerView, MarketMaker, choose_quotes
 from abm.agents.oracle import Oracle, OracleDesk, choose_publication
 from abm.agents.relayer import Pending, RelayDesk, Relayer, choose_messages
-from abm.agents.searcher import (
-    Purpose,
-    Request,
-    Searcher,
-    SearcherView,
-    Seen,
-    choose_back_run,
-    choose_close_outs,
-    choose_front_run,
-    choose_offers,
-    choose_snipes,
-)
+from abm.agents.sandwich import choose_close_outs, choose_front_run
+from abm.agents.searcher import Searcher, choose_back_run, choose_offers, choose_snipes
+from abm.agents.searcher_view import Purpose, Request, SearcherView, Seen
 from abm.agents.trader import (
     DRAWS_PER_ARRIVAL,
     Trader,

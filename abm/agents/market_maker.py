@@ -51,8 +51,9 @@ class MakerView:
     tick_usd : float
     funding_seconds : float
         How long dollars from its accounts at other venues would take to come, now.
-    adverse_volatility : float
-        By how much prices have moved against it after its trades of late, in volatility.
+    adverse_move : float
+        By how much the underlying had left its ladders behind when they were taken of late, as a
+        fraction.
     """
 
     marks: Marks
@@ -63,17 +64,17 @@ class MakerView:
     levels: int
     tick_usd: float
     funding_seconds: float = 0.0
-    adverse_volatility: float = 0.0
+    adverse_move: float = 0.0
 
 
 def choose_quotes(view: MakerView, parameters: MarketMakers) -> MassQuote | None:
     """Decide a whole ladder, or to withdraw.
 
     The half-spread is that of `half_spreads`, and wider the longer dollars from other venues would
-    take: what a maker may lose until they come grows with the square root of the delay. To it is
-    added what trades lose to those who know more (Glosten and Milgrom 1985), up to the widest
-    spread under stress. Size falls by the stress. Inventory shifts the middle against itself, and
-    stops the side that would exceed the limit.
+    take: what a maker may lose until they come grows with the square root of the delay. Besides, a
+    quote stands further from the mark by its delta times the move of the underlying that faster
+    ones have taken from it of late. Size falls by the stress. Inventory shifts the middle against
+    itself, and stops the side that would exceed the limit.
 
     Parameters
     ----------
@@ -95,13 +96,13 @@ def choose_quotes(view: MakerView, parameters: MarketMakers) -> MassQuote | None
     if view.funding_seconds:
         hours = view.funding_seconds / SECONDS_PER_HOUR
         half = half * (1.0 + parameters.funding_width * min(hours**0.5, MOST_FUNDING_ROOT_HOURS))
-    most = (parameters.stress_width - 1.0) * parameters.half_spread_volatility
-    half = half + min(parameters.adverse_selection_share * view.adverse_volatility, most)
     fullness = np.minimum(np.maximum(view.inventory / parameters.inventory_limit_lots, -1.0), 1.0)
     shift = -parameters.inventory_skew_volatility * fullness
 
-    bid = np.floor((marks.value + marks.vega * (shift - half)) / tick).astype(np.int64)
-    ask = np.ceil((marks.value + marks.vega * (shift + half)) / tick).astype(np.int64)
+    taken = parameters.adverse_selection_share * view.adverse_move * marks.price_usd
+    further = np.abs(marks.delta) * taken
+    bid = np.floor((marks.value + marks.vega * (shift - half) - further) / tick).astype(np.int64)
+    ask = np.ceil((marks.value + marks.vega * (shift + half) + further) / tick).astype(np.int64)
     ask = np.maximum(ask, np.maximum(bid + 1, 1))
     step = np.maximum(((ask - bid) // 2), 1)
     offsets = step[:, np.newaxis] * np.arange(view.levels)

@@ -156,12 +156,12 @@ class MarketMakers(Table):
     adverse_selection_share: Annotated[
         Fraction,
         Field(
-            description="Of what prices move against them after their trades, in volatility, the "
-            "part that they add to their half-spread"
+            description="Of what their ladders lose to those who see a price move before them, the "
+            "part by which they quote further from the mark"
         ),
     ] = 0.0
     adverse_selection_hours: Annotated[
-        Hours, Field(description="In which what they learn from trades fades to 1/e")
+        Hours, Field(description="In which what they learn from fills fades to 1/e")
     ] = 1.0
     hedging: Annotated[
         Hedging | None, Field(description="How they hedge the delta of their options; not at all")

@@ -15,13 +15,13 @@ from abm.randomness import Streams
 from abm.recording.events import EventLog
 from abm.recording.recorder import Recorder
 from abm.scenario.venues import venue_chains, venue_names
+from abm.simulation.adverse_selection import open_adverse_selection
 from abm.simulation.firms import Firm, Firms
 from abm.simulation.hedging import open_hedges
 from abm.simulation.layers import build_waterfall
 from abm.simulation.layout import Layout, lay_out
 from abm.simulation.local_market import build_local_market
 from abm.simulation.market import draw_market
-from abm.simulation.markouts import open_markouts
 from abm.simulation.opening import endow, open_positions
 from abm.simulation.order_flow import open_order_flow
 from abm.simulation.population import (
@@ -196,7 +196,7 @@ def build_world(scenario: Scenario, tables: Collection[str] | None = None) -> Wo
         local=build_local_market(scenario, cash, holders.outside, opening.price_usd),
     )
     open_order_flow(world)
-    open_markouts(world)
+    open_adverse_selection(world)
     endow(world)
     # Vaults report their opening balances, as if all had been delivered long ago.
     architecture.claims.units[:] = surroundings.vault_balances()

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 
 def coming_close_outs(world: World, delay_seconds: float) -> list[Order]:
-    """Return what the first venue will close in the step in which an order sent now is settled.
+    """Return what the first venue will close after an order sent now is settled.
 
+    And before an order sent in the next step is: each close-out is named once, as late as may be.
     Close-outs of a step come after its orders. Accounts that were closed before, as far as the book
     went, are no news. Under batch auctions there are none: who trades ahead of a close-out has to
     be done with it in the same auction, at one premium.
@@ -34,16 +35,17 @@ def coming_close_outs(world: World, delay_seconds: float) -> list[Order]:
         One for each side of a series, by series; the premium is the worst that the venue takes at
         its present marks, the account one of those that are closed.
     """
-    flow, venue = world.order_flow, world.clearings[0]
+    flow, step = world.order_flow, world.scenario.clock.step_seconds
     if flow is None or flow.sequencer.rule.rule == "batch_auction":
         return []
-    if world.liquidation_stands_still(venue.chain):
+    if world.liquidation_stands_still(world.clearings[0].chain):
         return []
-    step = world.scenario.clock.step_seconds
-    released = flow.sequencer.release_second(world.now + delay_seconds)
-    settled_second = max(ceil(released / step) * step, world.now)
+    now, then = (
+        ceil(flow.sequencer.release_second(second + delay_seconds) / step) * step
+        for second in (world.now, world.now + step)
+    )
     found: dict[tuple[int, int], list[int]] = {}
-    for account in first_closed(world, settled_second):
+    for account in first_closed(world, now, then - step):
         for instrument, held in world.positions.held(account):
             found.setdefault((instrument, 1 if held > 0 else -1), []).append(account)
     return [
@@ -53,32 +55,36 @@ def coming_close_outs(world: World, delay_seconds: float) -> list[Order]:
     ]
 
 
-def first_closed(world: World, second: int) -> Iterator[int]:
-    """Yield the accounts at the first venue whose first close-out is settled at a step.
+def first_closed(world: World, first: int, last: int) -> Iterator[int]:
+    """Yield the accounts at the first venue whose first close-out is settled in a span of steps.
 
-    As things stand: those that are called may yet be cured.
+    Both seconds are of steps, and belong to it. As things stand: those that are called may yet be
+    cured.
     """
+    before = first - world.scenario.clock.step_seconds
+    is_settled = world.desk.close_out_is_settled
     for liquidation in world.desk.open_liquidations():
         if world.clearing_of[liquidation.account] != 0:
             continue
         begins = _begins(world, liquidation)
-        if begins is not None and begins <= second:
-            is_settled = world.desk.close_out_is_settled
-            before = second - world.scenario.clock.step_seconds
-            if is_settled(begins, second) and not (begins <= before and is_settled(begins, before)):
-                yield liquidation.account
+        if begins is None or not (begins <= last and is_settled(begins, last)):
+            continue
+        if not (begins <= before and is_settled(begins, before)):
+            yield liquidation.account
 
 
 def _begins(world: World, liquidation: Liquidation) -> int | None:
-    """Return when the venue begins to close an account; None where nobody can tell."""
+    """Return when the venue begins to close an account; None where that hangs on other chains."""
     if liquidation.closing_second is not None:
         return liquidation.closing_second
     if liquidation.stage is Stage.CLOSING:
         return world.now
-    account, beliefs = liquidation.account, world.beliefs
-    if liquidation.stage is not Stage.CALLED or world.desk.rule.close_out != "at_once":
+    account, beliefs, desk = liquidation.account, world.beliefs, world.desk
+    if liquidation.stage is not Stage.CALLED:
         return None
     if beliefs.equity[account] >= beliefs.maintenance[account]:
+        return None
+    if desk.rule.close_out != "at_once" and desk.seizure_usd(account, beliefs):
         return None
     step = world.scenario.clock.step_seconds
     return max(ceil(liquidation.seizure_due_second / step) * step, world.now)

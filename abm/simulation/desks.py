@@ -152,8 +152,8 @@ class QuoteDesk:
             levels=world.scenario.venue.depth_levels,
             tick_usd=world.exchange.tick_usd,
             funding_seconds=funding_seconds(world, seat),
-            adverse_volatility=(
-                world.markouts.adverse_volatility(world, maker) if world.markouts else 0.0
+            adverse_move=(
+                world.adverse_selection.move(world, maker) if world.adverse_selection else 0.0
             ),
         )
 

@@ -98,8 +98,13 @@ class SearcherDesk:
             taker_fee_usd=world.scenario.venue.taker_fee * world.marks.price_usd,
             tick_usd=world.exchange.tick_usd,
             fee_ranks=self._fee_ranks,
-            close_outs=self._close_outs,
+            close_outs=self._close_outs if self._is_free(account, arrival) else (),
         )
+
+    def _is_free(self, account: int, arrival: float) -> bool:
+        """Return whether nothing that a searcher asked before holds up what it asks now."""
+        flow = self._world.order_flow
+        return flow is not None and flow.sequencer.arrival_second(account, arrival) <= arrival
 
     @property
     def _fee_ranks(self) -> bool:

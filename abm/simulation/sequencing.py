@@ -145,8 +145,8 @@ def _post_for_batch(world: World, exchange: Exchange, intent: Ladder | Refill) -
     seat = world.seats[intent.maker]
     if world.desk.is_open(seat.account):
         return
-    if isinstance(intent, Ladder) and world.markouts is not None:
-        world.markouts.replace(world, intent)
+    if isinstance(intent, Ladder) and world.adverse_selection is not None:
+        world.adverse_selection.replace(world, intent)
     if isinstance(intent, Refill):
         refill_ladder(exchange, seat.firm)
     elif intent.quote is not None:

@@ -49,8 +49,8 @@ def _settle(world: World, intent: Intent) -> None:
         case Routed(venue, order):
             _settle_order(world, order, world.exchanges[venue])
         case Ladder(maker, quote):
-            if world.markouts is not None:
-                world.markouts.replace(world, intent)
+            if world.adverse_selection is not None:
+                world.adverse_selection.replace(world, intent)
             if quote is not None:
                 _post(world, world.seats[maker], quote)
         case Refill(maker):

@@ -47,8 +47,8 @@ def begin_step(model: OptionsMarket) -> None:
 def end_step(model: OptionsMarket) -> None:
     """Let agents decide, and the world answer."""
     world = model.world
-    if world.markouts is not None:
-        world.markouts.learn(world)
+    if world.adverse_selection is not None:
+        world.adverse_selection.learn(world)
     decide(model)  # 5
     search(model)
     request_withdrawals(world)

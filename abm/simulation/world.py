@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from abm.recording.events import EventLog
     from abm.recording.recorder import Recorder
     from abm.scenario.model import Scenario
+    from abm.simulation.adverse_selection import AdverseSelection
     from abm.simulation.firms import Firms
     from abm.simulation.local_market import LocalMarket
     from abm.simulation.market import MarketPath
-    from abm.simulation.markouts import Markouts
     from abm.simulation.order_flow import OrderFlow
     from abm.simulation.population import (
         Arrivals,
@@ -235,7 +235,7 @@ class World:
     layer_book: LayerBook = field(default_factory=LayerBook)
     replenishing: Replenishing = field(default_factory=Replenishing)
     order_flow: OrderFlow | None = None
-    markouts: Markouts | None = None
+    adverse_selection: AdverseSelection | None = None
 
     @property
     def now(self) -> int:

@@ -6,6 +6,7 @@ import atexit
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -117,11 +118,17 @@ def _pool(workers: int) -> ProcessPoolExecutor:
 def _attend() -> None:
     """Let Ctrl-C reach the driver alone, which ends its workers; end with it if it is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # What it wrote is closed by then, and to take all its modules apart takes half a second.
-    atexit.register(os._exit, 0)
+    atexit.register(_leave)
     driver = multiprocessing.parent_process()
     if driver is not None:
         threading.Thread(target=_end_with, args=(driver,), daemon=True).start()
+
+
+def _leave() -> None:
+    """End at once: what it wrote is closed, and to take all modules apart takes half a second."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def _end_with(driver: BaseProcess) -> None:

@@ -276,9 +276,8 @@ class LiquidationDesk:
         self._seize(liquidation, beliefs, now)
         return True
 
-    def _seize(self, liquidation: Liquidation, beliefs: Beliefs, now: int) -> None:
-        """Order a seizure; where nothing is needed or to be had, go straight to closing."""
-        account = liquidation.account
+    def seizure_usd(self, account: int, beliefs: Beliefs) -> float:
+        """Return what a seizure now would be for, in dollars; 0 where none is worth its message."""
         target = seizure_target(
             self._positions.row(account),
             self._marks(account, beliefs).value,
@@ -286,7 +285,12 @@ class LiquidationDesk:
             slippage=self.rule.close_slippage,
             buffer=self.rule.seizure_buffer,
         )
-        if target <= 0 or beliefs.claim_usd[account] < self.rule.smallest_seizure_usd:
+        return target if beliefs.claim_usd[account] >= self.rule.smallest_seizure_usd else 0.0
+
+    def _seize(self, liquidation: Liquidation, beliefs: Beliefs, now: int) -> None:
+        """Order a seizure; where nothing is needed or to be had, go straight to closing."""
+        account = liquidation.account
+        if not (target := self.seizure_usd(account, beliefs)):
             liquidation.stage = Stage.CLOSING
             return
         liquidation.stage = Stage.SEIZING
@@ -365,17 +369,13 @@ class LiquidationDesk:
         account = liquidation.account
         debt_usd = -dollars(int(self._cash.balances[account]))
         worth_a_message = self.rule.smallest_seizure_usd
+        known_second = self._architecture.claims.as_of_second[account]
         if debt_usd <= 0:
             self._end(liquidation, Outcome.CLOSED, now)
         elif min(debt_usd, beliefs.claim_usd[account]) >= worth_a_message:
             self._seize(liquidation, beliefs, now)
-        elif debt_usd < worth_a_message or self._was_reported(liquidation):
+        elif debt_usd < worth_a_message or known_second >= liquidation.breach_second:
             self._write_off(liquidation, now)
-
-    def _was_reported(self, liquidation: Liquidation) -> bool:
-        """Return whether the venue knows the vault as it was at the breach or later."""
-        as_of = self._architecture.claims.as_of_second[liquidation.account]
-        return bool(as_of >= liquidation.breach_second)
 
     def _write_off(self, liquidation: Liquidation, now: int) -> None:
         """Let the waterfall pay what the account cannot."""

@@ -94,7 +94,7 @@ class Sequencer(Generic[Content]):
         is_quote: bool = False,
     ) -> Pending[Content]:
         """Put something into the queue and return it with its times."""
-        arrival = max(arrival_second, self._last_arrival.get(account, 0.0))
+        arrival = self.arrival_second(account, arrival_second)
         self._last_arrival[account] = arrival
         pending = Pending(
             number=self._count,
@@ -111,8 +111,12 @@ class Sequencer(Generic[Content]):
         heapq.heappush(self._waiting, (pending.release_second, pending.number, pending))
         return pending
 
+    def arrival_second(self, account: int, arrival_second: float) -> float:
+        """Return when something of an account arrives, which is not before what it asked before."""
+        return max(arrival_second, self._last_arrival.get(account, 0.0))
+
     def release_second(self, arrival: float, place: int = 0) -> float:
-        """Return when the rule lets be settled what arrives at a second."""
+        """Return when the rule lets be settled what arrives at a second, for a venue."""
         match self.rule.rule:
             case "first_come":
                 return arrival

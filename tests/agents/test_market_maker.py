@@ -241,25 +241,17 @@ def test_the_spread_widens_with_the_root_of_the_time_that_dollars_need_up_to_fou
     assert width(hours * 3_600) / width(0.0) == pytest.approx(times, rel=1e-3)
 
 
-@pytest.mark.parametrize(
-    ("share", "adverse", "further"),
-    [
-        pytest.param(1.0, 0.02, 0.02, id="all of it"),
-        pytest.param(0.5, 0.02, 0.01, id="a share"),
-        # (8 - 1) * 0.0075: the widest that stress makes a spread at the money.
-        pytest.param(1.0, 0.5, 0.0525, id="no further than stress"),
-    ],
-)
-def test_what_trades_lose_to_those_who_know_more_is_added_to_the_half_spread(
-    share: float, adverse: float, further: float
+@pytest.mark.parametrize(("share", "further_usd"), [(0.0, 0.0), (0.5, 0.05), (1.0, 0.1)])
+def test_a_quote_is_further_away_by_delta_times_the_move_that_faster_ones_have_taken(
+    share: float, further_usd: float
 ) -> None:
     rule = RULE.model_copy(update={"adverse_selection_share": share})
 
-    def half(adverse_volatility: float) -> float:
-        fine = replace(view(value=50.0), tick_usd=1e-4, adverse_volatility=adverse_volatility)
+    def half_usd(adverse_move: float) -> float:
+        fine = replace(view(value=50.0), tick_usd=1e-4, adverse_move=adverse_move)
         quote = choose_quotes(fine, rule)
         assert quote is not None
-        ticks = float(quote.ask_ticks[0, 0] - quote.bid_ticks[0, 0])
-        return ticks * 1e-4 / 2 / float(fine.marks.vega[0])
+        return float(quote.ask_ticks[0, 0] - quote.bid_ticks[0, 0]) * 1e-4 / 2
 
-    assert half(adverse) - half(0.0) == pytest.approx(further, rel=1e-3)
+    # Two thousandths of a price of 100, at a delta of 0.5.
+    assert half_usd(0.002) - half_usd(0.0) == pytest.approx(further_usd, abs=1.1e-4)

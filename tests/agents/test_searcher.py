@@ -26,7 +26,7 @@ from abm.scenario.ordering import Searchers
 from abm.venue import NO_ASK, NO_BID, Lifetime, Order, Side, market_order
 
 if TYPE_CHECKING:
-    from abm.agents.searcher import Level
+    from abm.agents.searcher_view import Level
 
 ME, OTHER = 7, 1
 ASKS: list[Level] = [(100, 5), (110, 5), (120, 5)]
@@ -133,20 +133,29 @@ def test_it_takes_what_a_close_out_will_need_and_sells_it_at_the_worst_that_is_a
     # As ahead of an order: both levels, for 115 each.
     assert first == Request(Order(ME, 0, Side.BUY, 10, 110), Purpose.CLOSE_OUT)
     resale = Order(ME, 0, Side.SELL, 10, 115, Lifetime.REST)
-    assert second == Request(resale, Purpose.RESALE, only_reduces=True)
+    assert second == Request(resale, Purpose.CLOSE_OUT_RESALE, only_reduces=True)
     assert (
         choose_close_outs(ME, see(close_outs=(closed,)), replace_rule(minimum_profit_usd=45)) == []
     )
-    assert choose_close_outs(OTHER, see(close_outs=(closed,)), RULE) == []
 
 
-def test_of_several_close_outs_it_takes_the_best_that_its_margin_allows() -> None:
-    # Ten at 105 on average bind 1,100 and bring 44; five sold at 90 bind 1,000 and bring 22.50.
-    bought, sold = Order(OTHER, 0, Side.BUY, 8, 115), Order(OTHER, 0, Side.SELL, 5, 85)
-    for margin, sides in ((1_000, [Side.BUY]), (1_100, [Side.BUY]), (2_100, [Side.BUY, Side.SELL])):
-        view = see(close_outs=(sold, bought), free_margin_usd=margin)
-        asked = choose_close_outs(ME, view, RULE)[::2]
-        assert [request.order.side for request in asked] == sides, margin
+@pytest.mark.parametrize(
+    ("margin", "taken"), [(900, [(0, 5)]), (1_000, [(0, 5), (1, 5)]), (1_100, [(0, 10)])]
+)
+def test_of_several_close_outs_it_takes_the_best_that_its_margin_allows(
+    margin: float, taken: list[tuple[int, int]]
+) -> None:
+    # Of the first, five for 500 bring 42.50, and ten for 1,100 bring 44. Of the second, five for
+    # 500 bring 3 * 109 + 2 * 90 - 500 - 7 * 0.50 = 3.50.
+    closed = (Order(OTHER, 1, Side.BUY, 3, 112), Order(OTHER, 0, Side.BUY, 8, 115))
+    asked = choose_close_outs(ME, see(close_outs=closed, free_margin_usd=margin), RULE)[::2]
+    assert [(request.order.instrument, request.order.lots) for request in asked] == taken
+
+
+def test_of_both_sides_of_a_series_it_trades_ahead_of_one() -> None:
+    closed = (Order(OTHER, 0, Side.SELL, 5, 85), Order(OTHER, 0, Side.BUY, 8, 115))
+    first, second = choose_close_outs(ME, see(close_outs=closed), RULE)
+    assert (first.order.side, second.order.side) == (Side.BUY, Side.SELL)
 
 
 def test_it_comes_right_behind_an_order_that_will_rest_beyond_the_mark() -> None:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import tomllib
+from collections import Counter
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 from abm.recording.schemas import SCHEMAS
 from abm.scenario import load_scenario, parse_scenario
-from abm.simulation.close_outs import first_closed
+from abm.simulation.close_outs import coming_close_outs, first_closed
 from abm.simulation.model import OptionsMarket
-from abm.simulation.order_flow import ask_as_searcher
+from abm.simulation.order_flow import ask_as_searcher, flow_of
 from abm.simulation.run import simulate
 from abm.simulation.settlement import settle_intents
 from abm.simulation.step import begin_step, end_step
@@ -317,54 +319,78 @@ def test_ahead_of_a_close_out_that_an_auction_settles_nobody_gets() -> None:
     assert plain == sniped
 
 
+FAST: dict[str, Any] = {"rule": "first_come"}
+HIDDEN = {"rule": "encrypted", "decryption_delay_seconds": 90}
+BLOCKS = {"rule": "priority_fee"}
+
+
 @pytest.mark.parametrize(
     ("ordering", "delay", "more"),
     [
-        pytest.param({"rule": "first_come"}, 1.0, {}, id="next step"),
-        pytest.param({"rule": "first_come"}, 0.0, {}, id="this step"),
-        pytest.param({"rule": "first_come"}, 130.0, {"grace_seconds": 600}, id="three steps on"),
+        pytest.param(FAST, 1.0, {}, id="next step"),
+        pytest.param(FAST, 0.0, {}, id="this step"),
+        pytest.param(FAST, 130.0, {"grace_seconds": 600}, id="three steps on"),
+        pytest.param(HIDDEN, 1.0, {}, id="decrypted"),
+        pytest.param(BLOCKS, 1.0, {"grace_seconds": 600}, id="a block of many steps"),
         pytest.param(
-            {"rule": "encrypted", "decryption_delay_seconds": 90}, 1.0, {}, id="decrypted"
+            FAST,
+            1.0,
+            {"close_out": "on_proceeds", "smallest_seizure_usd": 1e9},
+            id="where nothing is worth a seizure",
         ),
-        pytest.param({"rule": "first_come"}, 0.0, {"close_out": "on_proceeds"}, id="proceeds"),
     ],
 )
-def test_what_is_coming_is_what_the_venue_then_closes(
+def test_every_close_out_that_is_due_is_named_once_with_all_that_is_closed(
     ordering: dict[str, Any], delay: float, more: dict[str, Any]
 ) -> None:
-    """Whose close-outs come, from step to step, with those that were cured in between."""
+    """Whose close-outs come, from step to step, but for those that are cured in between."""
     data = crash(**ordering).model_dump(mode="json")
     data["liquidation"] |= {"close_out": "at_once", **more}
+    data["chains"]["venue"]["block_seconds"] = 180 if ordering is BLOCKS else 2
     model = OptionsMarket(parse_scenario(data))
-    world, desk = model.world, model.world.desk
-    step = world.scenario.clock.step_seconds
-    announced: dict[int, set[int]] = {}
+    world, step = model.world, model.world.scenario.clock.step_seconds
+    named: Counter[int] = Counter()
     for _ in range(world.scenario.clock.step_count):
         begin_step(model)
-        second, coming = _coming(world, delay)
-        announced.setdefault(second, set()).update(coming)
+        spans = [
+            ceil(flow_of(world).sequencer.release_second(second + delay) / step) * step
+            for second in (world.now, world.now + step)
+        ]
+        accounts = list(first_closed(world, spans[0], spans[1] - step))
+        named.update(accounts)
+        coming = coming_close_outs(world, delay)
+        held = sum(np.abs(world.positions.row(account)).sum() for account in accounts)
+        assert sum(order.lots for order in coming) == held
+        assert len({(order.instrument, order.side) for order in coming}) == len(coming)
         end_step(model)
-    wait = ordering.get("decryption_delay_seconds", 0)
-    first_settled: dict[int, set[int]] = {}
-    for item in desk.liquidations:
-        if item.closing_second is not None:
-            second = -(-(item.closing_second + wait) // step) * step
-            first_settled.setdefault(second, set()).add(item.account)
-    known = {item.account for item in desk.liquidations if item.is_cured}
-    last = world.now - step
-    assert any(announced.values())
-    for second, accounts in announced.items():
-        if second <= last:
-            assert accounts - known == first_settled.get(second, set()) - known, second
+    # Known in time: whose breach came before what is asked then is settled no later than the close.
+    lead = delay + (180 if ordering is BLOCKS else step)
+    closed = [
+        item
+        for item in world.desk.liquidations
+        if item.closing_second is not None and item.closing_second - item.breach_second >= lead
+    ]
+    assert closed
+    assert all(named[item.account] >= 1 for item in closed)
+    cured = {item.account for item in world.desk.liquidations if item.is_cured}
+    # An account may be liquidated twice; none is named more often than it was called.
+    often = Counter(item.account for item in world.desk.liquidations)
+    assert all(named[account] <= often[account] for account in named if account not in cured)
 
 
-def _coming(world: World, delay: float) -> tuple[int, set[int]]:
-    """Return the step in which an order sent now is settled, and whose close-outs it meets."""
-    flow, step = world.order_flow, world.scenario.clock.step_seconds
-    assert flow is not None
-    released = flow.sequencer.release_second(world.now + delay)
-    second = max(ceil(released / step) * step, world.now)
-    return second, set(first_closed(world, second))
+def test_neither_a_paused_venue_nor_another_one_is_about_to_close_anybody_here() -> None:
+    data = crash(**FAST).model_dump(mode="json")
+    data["liquidation"] |= {"close_out": "at_once"}
+    model = OptionsMarket(parse_scenario(data))
+    world = model.world
+    while not coming_close_outs(world, 1.0):
+        model.step()
+    world.strains.paused.add("venue")
+    assert coming_close_outs(world, 1.0) == []
+    world.strains.paused.clear()
+    assert coming_close_outs(world, 1.0)
+    world.clearing_of[:] = 1
+    assert coming_close_outs(world, 1.0) == []
 
 
 # One world, before its first step: what settles, piece by piece.

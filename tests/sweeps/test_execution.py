@@ -26,8 +26,10 @@ from abm.sweeps import (
     run_study,
     study_status,
 )
-from abm.sweeps.batches import SHARDS
-from abm.sweeps.dataset import LOG
+from abm.sweeps.batches import SHARDS, Record
+from abm.sweeps.dataset import LOG, job_of
+from abm.sweeps.execution import Supply
+from abm.sweeps.store import LocalStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -235,6 +237,42 @@ def test_a_script_without_a_main_guard_is_told_so(
     assert ended.returncode != 0
     assert b"under `if __name__ == '__main__':`" in ended.stderr
     assert read_failures(tmp_path / "out") is None
+
+
+@pytest.mark.parametrize("workers", [1, 2, 16])
+def test_batches_are_of_a_second_and_become_small_towards_the_end(
+    write_study: Callable[..., Path], workers: int
+) -> None:
+    plan = planned(write_study())
+    runs = [plan.run(0, 0) for _ in range(1_000)]
+    supply = Supply(job_of(plan, LocalStore(Path())), iter(runs), len(runs))
+    sizes = []
+    while batch := supply.next(workers):
+        sizes.append(len(batch.orders))
+        finished = [order.run_id for order in batch.orders]
+        # Runs of 10 ms: a hundred in a second.
+        supply.learn(Record("", finished, [], [], {}, 0.01 * len(finished)))
+    assert sum(sizes) == 1_000
+    assert sizes[0] == 1
+    assert max(sizes) == (100 if workers < 16 else 16)
+    # None is larger than a quarter of what each worker still has to do, or a tenth of a second.
+    left = 1_000
+    for size in sizes:
+        assert size <= max(-(-left // (4 * workers)), 10)
+        left -= size
+    assert sizes[-1] <= 10
+
+
+def test_a_worker_leaves_without_taking_its_modules_apart() -> None:
+    # What is registered before runs after it: never.
+    program = (
+        "import atexit; atexit.register(print, 'slow'); from abm.sweeps import local; "
+        "local._attend(); atexit.register(print, 'its own'); print('work')"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert ended.stdout.split("\n") == ["work", "its own", ""]
 
 
 def test_another_studys_folder_is_refused(whole: Path, write_study: Callable[..., Path]) -> None:

@@ -34,7 +34,7 @@ class Extraction:
     sniped_usd : float
         Of it, by taking quotes and resting orders on the wrong side of a new mark.
     close_outs_usd : float
-        Of it, by what they took ahead of close-outs and sold to them.
+        Of it, by trades with close-outs and by what they took ahead of them.
     makers_usd : float
         What market makers gained by trading, in the same way.
     front_run_share : float or None
@@ -149,17 +149,16 @@ def measure(results: RunResults) -> Extraction:
     lots = int(of_traders["lots"].sum())
     slippage_usd, deviation_usd = _slippage(of_traders)
     sniped = traded.filter(pl.col("purpose") == "snipe")
-    closed_ahead = traded.filter(pl.col("purpose") == "close_out")
-    sold_usd = _gained(results, searchers, ("close_out",))
+    closed = _gained(results, searchers, ("close_out",), passive=True)
+    closed += _total(marked(traded.filter(pl.col("purpose") == "close_out"), quotes, steps))
+    legs = pl.col("purpose").is_in(["close_out", "close_out_resale"])
     ahead = int(traded.filter(pl.col("purpose") == "front_run")["lots"].sum())
     asked = orders.filter(pl.col("purpose") == "trade")
     settled = asked.select(pl.col("sequenced_second") - pl.col("asked_second"))
     return Extraction(
         take_usd=_gained(results, searchers) - _total(orders.filter(searching)["fees_usd"]),
         sniped_usd=_total(marked(sniped, quotes, steps)) - _total(sniped["fees_usd"]),
-        close_outs_usd=_total(marked(closed_ahead, quotes, steps))
-        - _total(closed_ahead["fees_usd"])
-        + sold_usd,
+        close_outs_usd=closed - _total(orders.filter(legs)["fees_usd"]),
         makers_usd=_gained(results, makers),
         front_run_share=ahead / lots if lots else None,
         slippage_usd=slippage_usd,
@@ -221,15 +220,20 @@ def _accounts(kinds: pl.DataFrame, kind: str) -> pl.Series:
 
 
 def _gained(
-    results: RunResults, accounts: pl.Series, kinds: tuple[str, ...] = ("order", "close_out")
+    results: RunResults,
+    accounts: pl.Series,
+    kinds: tuple[str, ...] = ("order", "close_out"),
+    *,
+    passive: bool = False,
 ) -> float:
-    """Return what some accounts gained by their trades of orders and close-outs, before fees."""
+    """Return what some accounts gained by their trades, before fees; or where others took alone."""
     trades = results.table("trades").filter(pl.col("kind").cast(pl.String).is_in(kinds))
+    aggressor = pl.col("aggressor").cast(pl.String)
     sides = [
-        trades.filter(pl.col(who).is_in(accounts.implode())).select(
-            "second", "series", "premium_usd", signed_lots=sign * pl.col("lots")
-        )
-        for who, sign in (("buyer", 1), ("seller", -1))
+        trades.filter(pl.col(who).is_in(accounts.implode()))
+        .filter(aggressor == taker if passive else pl.lit(value=True))
+        .select("second", "series", "premium_usd", signed_lots=sign * pl.col("lots"))
+        for who, sign, taker in (("buyer", 1, "sell"), ("seller", -1, "buy"))
     ]
     return _total(marked(pl.concat(sides), results.table("quotes"), results.table("steps")))
 

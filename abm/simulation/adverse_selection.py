@@ -1,4 +1,4 @@
-"""What prices do after market makers' trades: what those cost them who knew more."""
+"""What market makers lose to those who see a price move before their ladders have."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FLOW = (TradeKind.ORDER, TradeKind.CLOSE_OUT)
 
 
 @dataclass(frozen=True, slots=True)
-class Met:
+class Fill:
     """Contracts of a ladder that somebody took; ``sign`` is above 0 where they were bought."""
 
     maker: int
@@ -34,30 +34,32 @@ class Met:
 
 
 @dataclass(eq=False)
-class Markouts:
-    """Every maker's measure of the price impact of its trades, from its own fills.
+class AdverseSelection:
+    """What each maker measures of its own fills: how far the mark has left the ladder behind.
 
-    Of a trade, the impact is what the mark has moved in the direction of whoever took the quote,
-    from when the ladder was made to the step after the trade: the part of the effective spread that
-    a maker does not keep (Huang and Stoll 1996). Trades of those who know nothing have
-    none on average, whatever the spread.
+    Of a fill, the loss is what the mark has moved in the direction of whoever took the quote, from
+    when the ladder was made to the step after the trade, whatever the spread. Those who know
+    nothing take either side, and make none on average; those who are faster take the wrong one,
+    and what they take is paid for in the spread (Budish, Cramton and Shim 2015).
 
     Attributes
     ----------
-    loss_usd, vega_usd : ndarray, shape (seats,)
-        Impact in dollars, and dollars for 1.00 of volatility of the contracts; both fade.
+    loss_usd : ndarray, shape (seats,)
+        In dollars, of fills of late: it fades.
+    exposure_usd : ndarray, shape (seats,)
+        Dollars of the underlying that these fills stood for, by their delta; it fades as well.
     made_at : list of Marks or None
         Of the ladder in force of each seat.
-    met : list of Met
-        What traded since the last step, whose impact shows in the next one.
+    fills : list of Fill
+        Since the last step; what they lost shows in the next one.
     """
 
     loss_usd: NDArray[np.float64]
-    vega_usd: NDArray[np.float64]
+    exposure_usd: NDArray[np.float64]
     made_at: list[Marks | None]
     seats: dict[tuple[int, int], int]
     seen: list[int]
-    met: list[Met] = field(default_factory=list)
+    fills: list[Fill] = field(default_factory=list)
 
     def look(self, world: World, venue: int) -> None:
         """Take in what traded at a venue since the last look, against the ladders in force."""
@@ -69,7 +71,7 @@ class Markouts:
             if maker is not None and marks is not None and trade.kind in FLOW:
                 mark_usd = float(marks.value[trade.instrument])
                 sign = 1 if bought else -1
-                self.met.append(Met(maker, trade.instrument, sign, trade.lots, mark_usd))
+                self.fills.append(Fill(maker, trade.instrument, sign, trade.lots, mark_usd))
         self.seen[venue] = len(trades)
 
     def replace(self, world: World, ladder: Ladder) -> None:
@@ -86,35 +88,38 @@ class Markouts:
             -world.scenario.clock.step_seconds / SECONDS_PER_HOUR / rule.adverse_selection_hours
         )
         self.loss_usd *= fading
-        self.vega_usd *= fading
-        for item in self.met:
-            marks = world.book_of(world.seats[item.maker].account).marks
-            if marks.alive[item.instrument]:
-                moved_usd = float(marks.value[item.instrument]) - item.mark_usd
-                self.loss_usd[item.maker] += item.sign * item.lots * moved_usd
-                self.vega_usd[item.maker] += item.lots * float(marks.vega[item.instrument])
-        self.met.clear()
+        self.exposure_usd *= fading
+        for fill in self.fills:
+            marks = world.book_of(world.seats[fill.maker].account).marks
+            # What has expired since was settled, at no mark.
+            if marks.alive[fill.instrument]:
+                moved_usd = float(marks.value[fill.instrument]) - fill.mark_usd
+                delta = abs(float(marks.delta[fill.instrument]))
+                self.loss_usd[fill.maker] += fill.sign * fill.lots * moved_usd
+                self.exposure_usd[fill.maker] += fill.lots * delta * marks.price_usd
+        self.fills.clear()
 
-    def adverse_volatility(self, world: World, maker: int) -> float:
-        """Return the impact of a maker's trades in volatility, at least 0.
+    def move(self, world: World, maker: int) -> float:
+        """Return the loss of a maker's fills as a relative move of the underlying, at least 0.
 
-        As if, besides, all of one side of its best quotes had traded with none: a few trades say
+        As if, besides, all of one side of its best quotes had traded with none: a few fills say
         little.
         """
         marks = world.book_of(world.seats[maker].account).marks
-        usual_usd = float(marks.vega[marks.alive].sum()) * world.scenario.market_makers.quote_lots
-        vega_usd = float(self.vega_usd[maker]) + usual_usd
-        return max(float(self.loss_usd[maker]) / vega_usd, 0.0) if vega_usd > 0 else 0.0
+        deltas = float(np.abs(marks.delta[marks.alive]).sum())
+        usual_usd = world.scenario.market_makers.quote_lots * deltas * marks.price_usd
+        exposure_usd = float(self.exposure_usd[maker]) + usual_usd
+        return max(float(self.loss_usd[maker]) / exposure_usd, 0.0) if exposure_usd > 0 else 0.0
 
 
-def open_markouts(world: World) -> None:
-    """Let makers measure their trades, where the scenario lets them answer to it."""
+def open_adverse_selection(world: World) -> None:
+    """Let makers measure their fills, where the scenario lets them answer to it."""
     if not world.scenario.market_makers.adverse_selection_share:
         return
     count = len(world.seats)
-    world.markouts = Markouts(
+    world.adverse_selection = AdverseSelection(
         loss_usd=np.zeros(count),
-        vega_usd=np.zeros(count),
+        exposure_usd=np.zeros(count),
         made_at=[None] * count,
         seats={(seat.venue, seat.account): number for number, seat in enumerate(world.seats)},
         seen=[len(exchange.trades) for exchange in world.exchanges],
