@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 from scipy import sparse
-from scipy.optimize import brentq, minimize_scalar
 from scipy.special import pdtr
 
 from abm.contagion.cascade import default_cascade
@@ -244,6 +243,8 @@ def single_link_window(
     >>> [round(end, 4) for end in single_link_window(0.2, 0.04)]
     [1.0207, 5.7647]
     """
+    from scipy.optimize import brentq, minimize_scalar  # noqa: PLC0415 - large, and no run needs it
+
     check_choice("tie", tie, get_args(Tie))
     share = as_fraction("interbank_share", interbank_share)
     buffer = as_number("capital_buffer", capital_buffer, above=0.0, most=1.0)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import sparse
-from scipy.optimize import Bounds, LinearConstraint, milp
 
 from abm.contagion.inputs import as_vector
 
@@ -164,6 +163,12 @@ def _fewest_links(
     rows: Vector, columns: Vector, known: int, node_limit: int
 ) -> NDArray[np.intp] | None:
     """Return pairs (holder, debtor), fewer than ``known``, or None."""
+    from scipy.optimize import (  # noqa: PLC0415 - large, and no run needs it
+        Bounds,
+        LinearConstraint,
+        milp,
+    )
+
     pairs = np.argwhere(np.outer(rows, columns) > 0.0)
     pairs = pairs[pairs[:, 0] != pairs[:, 1]]
     count = len(pairs)

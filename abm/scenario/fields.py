@@ -10,7 +10,14 @@ from pydantic import BaseModel, ConfigDict, Field
 class Table(BaseModel):
     """One table of a scenario file: frozen, strictly typed, unknown keys refused."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True,
+        strict=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        # Each table by itself is seldom read: built with the scenario that holds it, it costs less.
+        defer_build=True,
+    )
 
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
