@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from abm.recording.schemas import SCHEMAS
@@ -21,8 +22,12 @@ class Recorder:
     Parameters
     ----------
     tables : collection of str, optional
-        Tables to keep, beside those of every run; all if not given. A name that no table has keeps
-        none.
+        Tables to keep, beside those of every run; all if not given.
+
+    Raises
+    ------
+    ValueError
+        If there is no table of a name.
 
     Attributes
     ----------
@@ -31,6 +36,10 @@ class Recorder:
     """
 
     def __init__(self, tables: Collection[str] | None = None) -> None:
+        for table in tables or ():
+            if table not in SCHEMAS:
+                near = get_close_matches(table, SCHEMAS, n=1, cutoff=0.0)[0]
+                raise ValueError(f"tables has {table!r}; no run has it; did you mean {near!r}?")
         self.rows: dict[str, list[tuple[Value, ...]]] = {name: [] for name in SCHEMAS}
         wanted = SCHEMAS if tables is None else (*ALWAYS, *tables)
         self.replaced: tuple[str, ...] = ()

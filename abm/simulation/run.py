@@ -102,6 +102,8 @@ def simulate(
     ------
     ScenarioError
         If a role is unknown or cannot be played by what is given for it.
+    ValueError
+        If there is no table of a name.
     BrokenRunError
         If an invariant broke: a defect of this package, not of the scenario.
 

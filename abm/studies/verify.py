@@ -8,6 +8,7 @@ import polars as pl
 
 from abm.errors import ResultsError, ScenarioError
 from abm.recording.results import read_results
+from abm.recording.schemas import SCHEMAS
 from abm.recording.tables import arrow_tables
 from abm.scenario import parse_scenario
 from abm.simulation.run import simulate
@@ -44,7 +45,8 @@ def first_difference(folder: str | Path) -> str | None:
         scenario = parse_scenario(results.manifest.scenario, str(folder))
     except ScenarioError as error:
         raise ResultsError(folder, f"this version refuses its scenario: {error}") from error
-    for name, table in arrow_tables(simulate(scenario, tables=results.manifest.tables)).items():
+    recorded_tables = [name for name in SCHEMAS if name in results.manifest.tables]
+    for name, table in arrow_tables(simulate(scenario, tables=recorded_tables)).items():
         fresh: Any = pl.from_arrow(table)
         recorded = results.table(name)
         if fresh.height != recorded.height:

@@ -174,6 +174,13 @@ def test_a_recorder_keeps_what_is_asked_for_and_what_outcomes_are_made_of() -> N
     assert not recorder.keeps("cuts")
 
 
+def test_a_table_that_no_run_has_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(
+        ValueError, match="tables has 'tradse'; no run has it; did you mean 'trades'"
+    ):
+        Recorder(("steps", "tradse"))
+
+
 def test_a_recorder_refuses_a_row_of_another_length() -> None:
     with pytest.raises(ValueError, match="tokens has 3 columns, a row came with 2"):
         Recorder().add("tokens", "USDC", 5)
