@@ -51,6 +51,9 @@ TINY_RUNS = int(os.environ.get("ABM_BENCH_TINY_RUNS", "10000"))
 SHORT_RUNS = 400
 SECOND_RUNS = 80
 ROUNDS = 3
+TABLES = () if os.environ.get("ABM_BENCH_BARE") else None
+"""What others' runs record: nothing but outcomes if ABM_BENCH_BARE is set."""
+
 EFFICIENCY, OVERHEAD_MS, DRIVER_MB, DRIVER_GROWTH = 0.95, 10.0, 300.0, 0.5
 
 
@@ -89,9 +92,13 @@ def short_scenario(grace_seconds: int) -> Scenario:
 
 
 def short_run(number: int) -> dict[str, Any]:
-    """Run one of the study's points with a seed of its own, recording no more; return its row."""
+    """Run one of the study's points with a seed of its own; return its row.
+
+    All tables are recorded, as whoever calls `simulate` gets them: that a sweep records none it
+    does not keep is what it does for its user.
+    """
     scenario = short_scenario(GRACE_SECONDS[number % len(GRACE_SECONDS)])
-    recorder = simulate(scenario.model_copy(update={"seed": number}), tables=())
+    recorder = simulate(scenario.model_copy(update={"seed": number}), tables=TABLES)
     return dict(zip(SCHEMAS["runs"].names, recorder.rows["runs"][0], strict=True))
 
 
