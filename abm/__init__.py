@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from abm.recording.files import write_run
     from abm.recording.results import read_results
     from abm.scenario import Scenario, load_scenario
     from abm.simulation.run import simulate
@@ -28,9 +29,18 @@ _HOMES = {
     "read_results": "abm.analysis.notebooks",
     "run_pair": "abm.studies.paired",
     "simulate": "abm.simulation.run",
+    "write_run": "abm.recording.files",
 }
 
-__all__ = ["Scenario", "__version__", "load_scenario", "read_results", "run_pair", "simulate"]
+__all__ = [
+    "Scenario",
+    "__version__",
+    "load_scenario",
+    "read_results",
+    "run_pair",
+    "simulate",
+    "write_run",
+]
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for

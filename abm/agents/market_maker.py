@@ -71,10 +71,11 @@ def choose_quotes(view: MakerView, parameters: MarketMakers) -> MassQuote | None
     """Decide a whole ladder, or to withdraw.
 
     The half-spread is that of `half_spreads`, and wider the longer dollars from other venues would
-    take: what a maker may lose until they come grows with the square root of the delay. Besides, a
-    quote stands further from the mark by its delta times the move of the underlying that faster
-    ones have taken from it of late. Size falls by the stress. Inventory shifts the middle against
-    itself, and stops the side that would exceed the limit.
+    take: what a maker may lose until they come grows with the square root of the delay. Besides,
+    the best quotes stand further from the mark by their delta times the move of the underlying by
+    which ladders were behind when they were taken of late. Further levels are half a spread apart.
+    Size falls by the stress. Inventory shifts the middle against itself, and stops the side that
+    would exceed the limit.
 
     Parameters
     ----------

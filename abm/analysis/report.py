@@ -184,5 +184,7 @@ def _run_card(results: RunResults) -> str:
         "versions": versions,
         "platform": manifest.platform,
     }
+    if manifest.replaced:
+        card["played by agents of another program"] = ", ".join(manifest.replaced)
     items = "".join(f"<br>{key}: <code>{escape(str(value))}</code>" for key, value in card.items())
     return f"<footer><h2>Run card</h2>{items.removeprefix('<br>')}</footer>"

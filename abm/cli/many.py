@@ -24,7 +24,7 @@ def verify(
 
     found = first_difference(run)
     if found is None:
-        typer.echo(f"{run}: every table is the same")
+        typer.echo(f"{run}: every table that it recorded is the same")
         return
     typer.echo(f"{run}: {found}", err=True)
     raise typer.Exit(1)

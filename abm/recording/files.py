@@ -101,8 +101,23 @@ def _swap(fresh: Path, folder: Path, old: Path) -> None:
         raise
 
 
-def write_run(recorder: Recorder, scenario: Scenario, folder: Path) -> Manifest:
-    """Write the tables that a run recorded, and its manifest, into an existing folder."""
+def write_run(recorder: Recorder, scenario: Scenario, folder: str | Path) -> Manifest:
+    """Write the tables that a run recorded, and its manifest, into an existing folder.
+
+    Parameters
+    ----------
+    recorder : Recorder
+        From `abm.simulation.run.simulate`.
+    scenario : Scenario
+        What was run.
+    folder : str or Path
+        Where `abm.read_results` finds it again. What stands there of another run is not read.
+
+    Returns
+    -------
+    Manifest
+    """
+    folder = Path(folder)
     entries = {}
     for name, table in arrow_tables(recorder).items():
         pq.write_table(table, folder / f"{name}.parquet", compression="zstd")

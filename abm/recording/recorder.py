@@ -27,7 +27,7 @@ class Recorder:
     Raises
     ------
     ValueError
-        If there is no table of a name.
+        If there is no table of a name, or one text is given for all.
 
     Attributes
     ----------
@@ -36,6 +36,8 @@ class Recorder:
     """
 
     def __init__(self, tables: Collection[str] | None = None) -> None:
+        if isinstance(tables, str):
+            raise ValueError(f"tables is the text {tables!r}; it must be a list of names")  # noqa: TRY004
         for table in tables or ():
             if table not in SCHEMAS:
                 near = get_close_matches(table, SCHEMAS, n=1, cutoff=0.0)[0]
@@ -66,6 +68,14 @@ class Recorder:
             self.rows[table].append(values)
 
     def column(self, table: str, name: str) -> list[Value]:
-        """Return what was recorded in one column of a table, row by row."""
+        """Return what was recorded in one column of a table, row by row.
+
+        Raises
+        ------
+        ValueError
+            If the table is not kept, or there is no such column.
+        """
+        if not self._keeps[table]:
+            raise ValueError(f"{table} was not recorded; the run was asked for other tables")
         place = SCHEMAS[table].names.index(name)
         return [row[place] for row in self.rows[table]]

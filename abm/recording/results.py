@@ -54,9 +54,9 @@ class RunResults:
         if name not in SCHEMAS:
             raise ResultsError(self.folder, f"no table {name!r}; there are {', '.join(SCHEMAS)}")
         if name not in self._frames:
-            path = self.folder / f"{name}.parquet"
-            if name not in self.manifest.tables and not path.is_file():
+            if name not in self.manifest.tables:
                 raise ResultsError(self.folder, f"the run did not record the table {name}")
+            path = self.folder / f"{name}.parquet"
             try:
                 self._frames[name] = pl.read_parquet(path)
             except (OSError, pl.exceptions.PolarsError) as error:
@@ -64,8 +64,9 @@ class RunResults:
         return self._frames[name]
 
     def has(self, name: str) -> bool:
-        """Say whether the run has a table; runs of older versions lack those that came later."""
-        return name in self._frames or (self.folder / f"{name}.parquet").is_file()
+        """Say whether the run has a table: it may have recorded few, or be older than a table."""
+        there = (self.folder / f"{name}.parquet").is_file()
+        return name in self._frames or (name in self.manifest.tables and there)
 
     @property
     def outcome(self) -> dict[str, Any]:

@@ -89,8 +89,8 @@ class Searchers(Table):
     snipe_liquidations: Annotated[
         bool,
         Field(
-            description="Whether they also trade ahead of close-outs: whose they are and when they "
-            "are due can be told from accounts, which no encryption of orders hides"
+            description="Whether they also trade ahead of close-outs whose time can be told from "
+            "accounts: those at_once, and those with nothing to seize"
         ),
     ] = False
     hold_seconds: Annotated[

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import ceil
 from typing import TYPE_CHECKING
 
+from abm.simulation.order_flow import flow_of
 from abm.venue import Order, Stage
 from abm.venue.liquidation import close_out_order
 
@@ -19,9 +20,9 @@ def coming_close_outs(world: World, delay_seconds: float) -> list[Order]:
     """Return what the first venue will close after an order sent now is settled.
 
     And before an order sent in the next step is: each close-out is named once, as late as may be.
-    Close-outs of a step come after its orders. Accounts that were closed before, as far as the book
-    went, are no news. Under batch auctions there are none: who trades ahead of a close-out has to
-    be done with it in the same auction, at one premium.
+    Close-outs of a step come after its orders, and after its auction. Accounts that were closed
+    before, as far as the book went, are no news. What waits for proceeds from another chain is
+    closed in the step in which they come: nobody can tell in time.
 
     Parameters
     ----------
@@ -36,9 +37,7 @@ def coming_close_outs(world: World, delay_seconds: float) -> list[Order]:
         its present marks, the account one of those that are closed.
     """
     flow, step = world.order_flow, world.scenario.clock.step_seconds
-    if flow is None or flow.sequencer.rule.rule == "batch_auction":
-        return []
-    if world.liquidation_stands_still(world.clearings[0].chain):
+    if flow is None or world.liquidation_stands_still(world.clearings[0].chain):
         return []
     now, then = (
         ceil(flow.sequencer.release_second(second + delay_seconds) / step) * step
@@ -61,15 +60,12 @@ def first_closed(world: World, first: int, last: int) -> Iterator[int]:
     Both seconds are of steps, and belong to it. As things stand: those that are called may yet be
     cured.
     """
-    before = first - world.scenario.clock.step_seconds
-    is_settled = world.desk.close_out_is_settled
+    flow, step = flow_of(world), world.scenario.clock.step_seconds
     for liquidation in world.desk.open_liquidations():
         if world.clearing_of[liquidation.account] != 0:
             continue
         begins = _begins(world, liquidation)
-        if begins is None or not (begins <= last and is_settled(begins, last)):
-            continue
-        if not (begins <= before and is_settled(begins, before)):
+        if begins is not None and first <= flow.first_close_out_second(begins, step) <= last:
             yield liquidation.account
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import partial
-from math import exp, floor
+from math import ceil, exp, floor
 from typing import TYPE_CHECKING
 
 from abm.network import channel_between
@@ -110,6 +110,17 @@ class OrderFlow:
             before = floor((now - step_seconds) / rule.batch_seconds)
             return floor(now / rule.batch_seconds) > before
         return True
+
+    def first_close_out_second(self, closing_second: int, step_seconds: int) -> int:
+        """Return the step at which `close_out_is_settled` first says so, given a step."""
+        rule = self.sequencer.rule
+        if rule.rule == "encrypted":
+            steps = ceil(rule.decryption_delay_seconds / step_seconds)
+            return closing_second + steps * step_seconds
+        if rule.rule == "batch_auction":
+            batches = floor((closing_second - step_seconds) / rule.batch_seconds) + 1
+            return ceil(batches * rule.batch_seconds / step_seconds) * step_seconds
+        return closing_second
 
 
 def open_order_flow(world: World) -> None:

@@ -82,7 +82,8 @@ def simulate(
         Called with the simulated second after every step.
     agents : mapping of str to callable, optional
         Who plays a role instead of the agents of this package, by its name: ``trader``,
-        ``market_maker``, ``relayer``, ``oracle``, ``liquidator`` or ``searcher``. A subclass of
+        ``market_maker``, ``relayer``, ``oracle``, ``liquidator`` and, where the scenario has them,
+        ``searcher``, ``arbitrageur``, ``fund_depositor`` or ``guardian``. A subclass of
         ``mesa.Agent``, or a function that returns one, called as the class in ``abm.agents`` is:
         with the model, a slot (an oracle's chain), the scenario's parameters of the role, and a
         desk that shows what it may see and takes what it asks for. It is stepped where it has

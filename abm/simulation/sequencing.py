@@ -56,8 +56,9 @@ def settle_order_flow(world: World, works: Sequence[bool], settle: Settle) -> No
     closed = [venue for venue, open_ in enumerate(works) if not open_]
     for moment in flow.sequencer.take(world.now, closed):
         if flow.sequencer.rule.rule == "batch_auction":
-            _settle_batch(world, flow, moment)
+            _settle_batch(world, flow, moment, settle)
         else:
+            _withdraw_old(world, moment)
             _settle_in_turn(world, moment, settle)
 
 
@@ -73,8 +74,7 @@ def _withdraw_old(world: World, moment: Iterable[Pending[Asked]]) -> None:
 
 
 def _settle_in_turn(world: World, moment: list[Pending[Asked]], settle: Settle) -> None:
-    """Settle a moment against the books, one after the other."""
-    _withdraw_old(world, moment)
+    """Settle what is asked against the books, one after the other."""
     for pending in moment:
         exchange = world.exchanges[pending.place]
         intent = _intent_now(world, pending.content)
@@ -105,10 +105,13 @@ def _intent_now(world: World, asked: Asked) -> Intent | None:
     return None
 
 
-def _settle_batch(world: World, flow: OrderFlow, moment: list[Pending[Asked]]) -> None:
+def _settle_batch(
+    world: World, flow: OrderFlow, moment: list[Pending[Asked]], settle: Settle
+) -> None:
     """Settle a batch of a venue: ladders are replaced, then all that crosses trades at one premium.
 
-    Every order is checked as if those before it had traded in full.
+    Every order is checked as if those before it had traded in full. What may only reduce a position
+    that its account has not got, as the resale of what the auction is to bring it, comes after it.
     """
     venue = moment[0].place
     exchange = world.exchanges[venue]
@@ -116,12 +119,16 @@ def _settle_batch(world: World, flow: OrderFlow, moment: list[Pending[Asked]]) -
     _withdraw_old(world, moment)
     check = BatchCheck(world, exchange)
     taken: list[tuple[Pending[Asked], Order]] = []
+    later: list[Pending[Asked]] = []
     for pending in moment:
         intent = _intent_now(world, pending.content)
         if isinstance(intent, Ladder | Refill):
             _post_for_batch(world, exchange, intent)
             continue
-        order = None if intent is None else order_of(intent)
+        if intent is None:
+            later.append(pending)
+            continue
+        order = order_of(intent)
         if order is not None and check.takes(order):
             taken.append((pending, order))
         elif order is not None:
@@ -138,6 +145,7 @@ def _settle_batch(world: World, flow: OrderFlow, moment: list[Pending[Asked]]) -
     )
     for (pending, _), (lots, ticks) in zip(taken, found, strict=True):
         _note(world, pending, refused=False, lots=lots, lot_ticks=lots * ticks)
+    _settle_in_turn(world, later, settle)
 
 
 def _post_for_batch(world: World, exchange: Exchange, intent: Ladder | Refill) -> None:

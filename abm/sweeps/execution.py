@@ -74,8 +74,11 @@ class Supply:
 
     def next(self, workers: int) -> Batch | None:
         """Return the next batch for one of so many workers, None where there is none."""
-        share = max(ceil(self.left / (BATCHES_LEFT * workers)), ceil(self.size / SMALLEST_PART))
-        orders = [Order.of(run) for run in islice(self.runs, min(self.size, share))]
+        size = self.size
+        if workers > 1:
+            share = ceil(self.left / (BATCHES_LEFT * workers))
+            size = min(size, max(share, ceil(size / SMALLEST_PART)))
+        orders = [Order.of(run) for run in islice(self.runs, size)]
         self.left -= len(orders)
         return Batch(self.job, tuple(orders)) if orders else None
 

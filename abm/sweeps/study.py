@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+from difflib import get_close_matches
 from math import prod
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -131,8 +132,12 @@ class Study(Table):
     def _tables_exist(self) -> Study:
         unknown = [name for name in self.tables if name not in SCHEMAS or name == "runs"]
         if unknown:
-            known = ", ".join(name for name in SCHEMAS if name != "runs")
-            raise ValueError(f"tables holds {unknown[0]!r}; it must name some of {known}")
+            known = [name for name in SCHEMAS if name != "runs"]
+            near = get_close_matches(unknown[0], known, n=1)
+            hint = f" (did you mean {near[0]!r}?)" if near else ""
+            raise ValueError(
+                f"tables holds {unknown[0]!r}{hint}; it must name some of {', '.join(known)}"
+            )
         return self
 
     @model_validator(mode="after")

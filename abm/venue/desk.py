@@ -277,7 +277,7 @@ class LiquidationDesk:
         return True
 
     def seizure_usd(self, account: int, beliefs: Beliefs) -> float:
-        """Return what a seizure now would be for, in dollars; 0 where none is worth its message."""
+        """Return what a seizure now would be for, in dollars; 0 if too little is to be had."""
         target = seizure_target(
             self._positions.row(account),
             self._marks(account, beliefs).value,

@@ -50,7 +50,7 @@ def stand_in(kind: str) -> None:
     if kind in STAND_INS:
         import abm.simulation.run  # noqa: PLC0415 - a worker's
 
-        abm.simulation.run.simulate = STAND_INS[kind]  # type: ignore[assignment]
+        abm.simulation.run.simulate = STAND_INS[kind]
 
 
 def resident_mb() -> float:

@@ -132,7 +132,7 @@ def test_what_has_expired_since_is_not_measured() -> None:
 
 
 def spread(rule: str, share: float) -> float:
-    """Return the mean quoted spread over an hour, in volatility."""
+    """Return the mean quoted spread over an hour and a half, in volatility."""
     changes = (f"market_makers.adverse_selection_share={share}", f"venue.ordering.rule={rule}")
     recorder = simulate(load_scenario(ORDER_FLOW, ("clock.hours=1.5", *changes)))
     found = recorder.column("steps", "spread_volatility")

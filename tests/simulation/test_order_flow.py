@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import tomllib
-from collections import Counter
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from abm.recording.schemas import SCHEMAS
 from abm.scenario import load_scenario, parse_scenario
+from abm.scenario.ordering import Ordering
 from abm.simulation.close_outs import coming_close_outs, first_closed
 from abm.simulation.model import OptionsMarket
-from abm.simulation.order_flow import ask_as_searcher, flow_of
+from abm.simulation.order_flow import OrderFlow, ask_as_searcher, flow_of
 from abm.simulation.run import simulate
 from abm.simulation.settlement import settle_intents
 from abm.simulation.step import begin_step, end_step
 from abm.venue import Lifetime, Order, Side, market_order
+from abm.venue.sequencer import Sequencer
 
 if TYPE_CHECKING:
     from abm.recording.recorder import Recorder
@@ -304,24 +307,41 @@ def closing_cost(rule: str, *, sniped: bool) -> tuple[float, int]:
     return cost, sum(row["traded_lots"] for row in ahead)
 
 
-@pytest.mark.parametrize("rule", ["first_come", "encrypted"])
-def test_whoever_is_closed_pays_for_being_seen_and_encryption_of_orders_is_no_help(
-    rule: str,
+@pytest.mark.parametrize(
+    ("rule", "dearer"), [("first_come", 1.5), ("encrypted", 1.5), ("batch_auction", 1.1)]
+)
+def test_whoever_is_closed_pays_for_being_seen_and_no_rule_of_ordering_ends_it(
+    rule: str, dearer: float
 ) -> None:
     (plain, nothing), (sniped, ahead) = (closing_cost(rule, sniped=on) for on in (False, True))
     assert nothing == 0
     assert ahead > 0
-    assert sniped > 1.5 * plain
+    assert sniped > dearer * plain
 
 
-def test_ahead_of_a_close_out_that_an_auction_settles_nobody_gets() -> None:
-    plain, sniped = (closing_cost("batch_auction", sniped=on) for on in (False, True))
-    assert plain == sniped
+@given(
+    rule=st.sampled_from(["first_come", "priority_fee", "batch_auction", "encrypted"]),
+    wait=st.floats(0.0, 400.0),
+    begins=st.integers(0, 40),
+    step=st.sampled_from([4, 60]),
+)
+def test_the_first_close_out_is_in_the_first_step_that_settles_any(
+    rule: str, wait: float, begins: int, step: int
+) -> None:
+    ordering = Ordering.model_validate(
+        {"rule": rule, "batch_seconds": step + wait, "decryption_delay_seconds": wait}
+    )
+    flow: OrderFlow = OrderFlow(Sequencer(ordering, [2.0]), frozenset(), recorded=False)
+    closing = begins * step
+    steps = range(closing, closing + 500 * step, step)
+    first = next(now for now in steps if flow.close_out_is_settled(closing, now, step))
+    assert flow.first_close_out_second(closing, step) == first
 
 
 FAST: dict[str, Any] = {"rule": "first_come"}
 HIDDEN = {"rule": "encrypted", "decryption_delay_seconds": 90}
 BLOCKS = {"rule": "priority_fee"}
+BATCHES = {"rule": "batch_auction", "batch_seconds": 180}
 
 
 @pytest.mark.parametrize(
@@ -332,6 +352,7 @@ BLOCKS = {"rule": "priority_fee"}
         pytest.param(FAST, 130.0, {"grace_seconds": 600}, id="three steps on"),
         pytest.param(HIDDEN, 1.0, {}, id="decrypted"),
         pytest.param(BLOCKS, 1.0, {"grace_seconds": 600}, id="a block of many steps"),
+        pytest.param(BATCHES, 1.0, {"grace_seconds": 600}, id="a batch"),
         pytest.param(
             FAST,
             1.0,
@@ -349,33 +370,35 @@ def test_every_close_out_that_is_due_is_named_once_with_all_that_is_closed(
     data["chains"]["venue"]["block_seconds"] = 180 if ordering is BLOCKS else 2
     model = OptionsMarket(parse_scenario(data))
     world, step = model.world, model.world.scenario.clock.step_seconds
-    named: Counter[int] = Counter()
+    flow, named = flow_of(world), list[tuple[int, int, int]]()
     for _ in range(world.scenario.clock.step_count):
         begin_step(model)
-        spans = [
-            ceil(flow_of(world).sequencer.release_second(second + delay) / step) * step
+        first, then = (
+            ceil(flow.sequencer.release_second(second + delay) / step) * step
             for second in (world.now, world.now + step)
-        ]
-        accounts = list(first_closed(world, spans[0], spans[1] - step))
-        named.update(accounts)
+        )
+        accounts = list(first_closed(world, first, then - step))
+        named += [(account, first, then) for account in accounts]
         coming = coming_close_outs(world, delay)
         held = sum(np.abs(world.positions.row(account)).sum() for account in accounts)
         assert sum(order.lots for order in coming) == held
         assert len({(order.instrument, order.side) for order in coming}) == len(coming)
         end_step(model)
-    # Known in time: whose breach came before what is asked then is settled no later than the close.
-    lead = delay + (180 if ordering is BLOCKS else step)
-    closed = [
-        item
-        for item in world.desk.liquidations
-        if item.closing_second is not None and item.closing_second - item.breach_second >= lead
-    ]
-    assert closed
-    assert all(named[item.account] >= 1 for item in closed)
     cured = {item.account for item in world.desk.liquidations if item.is_cured}
-    # An account may be liquidated twice; none is named more often than it was called.
-    often = Counter(item.account for item in world.desk.liquidations)
-    assert all(named[account] <= often[account] for account in named if account not in cured)
+    known = 0
+    for item in world.desk.liquidations:
+        if item.closing_second is None or item.account in cured:
+            continue
+        second = flow.first_close_out_second(item.closing_second, step)
+        # What is asked from now on may be settled after it; what was asked until then, before.
+        in_time = [
+            now for account, now, then in named if account == item.account and now <= second < then
+        ]
+        assert len(in_time) <= 1
+        if item.closing_second - item.breach_second >= delay + 2 * step + 180 * (delay == 1.0):
+            assert in_time, item
+        known += len(in_time)
+    assert known > 0
 
 
 def test_neither_a_paused_venue_nor_another_one_is_about_to_close_anybody_here() -> None:

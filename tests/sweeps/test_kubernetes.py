@@ -51,11 +51,14 @@ class Pods:
         note = self.folder / "scheduler.json"
         self._run("scheduler", {}, "--port", "0", "--scheduler-file", str(note), "--no-dashboard")
         deadline = time.monotonic() + START_SECONDS
-        while not note.is_file():
+        found = None
+        while found is None:
             assert time.monotonic() < deadline
+            assert self.processes[0].poll() is None
             time.sleep(0.05)
-        found = re.search(r'"address": "tcp://[^"]*:(\d+)"', note.read_text(encoding="utf-8"))
-        assert found is not None
+            # It is there before it is whole.
+            text = note.read_text(encoding="utf-8") if note.is_file() else ""
+            found = re.search(r'"address": "tcp://[^"]*:(\d+)"', text)
         address = f"tcp://127.0.0.1:{found[1]}"
         for worker in range(workers):
             # The operator gives these to each pod.

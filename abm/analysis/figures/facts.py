@@ -88,8 +88,8 @@ def lacks(results: RunResults, table: str, *columns: str) -> str:
     """Say why a figure cannot be drawn from a table, or return an empty string."""
     if not results.has(table):
         return (
-            f"This run has no table “{table}”. A study keeps it if its file "
-            f"names it under tables; runs of older versions may lack it."
+            f"This run has no table “{table}”: it was asked for others. A study keeps it if its "
+            f"file names it under tables; runs of older versions may lack it."
         )
     found = results.table(table)
     missing = [column for column in columns if column not in found.columns]

@@ -44,7 +44,8 @@ class Extraction:
     slippage_deviation_usd : float or None
         Standard deviation of that, over contracts.
     close_out_cost_usd : float or None
-        What a contract that was closed for its owner cost beyond the mark.
+        What a contract that was closed for its owner cost beyond the mark, in the book or when a
+        market maker took it over.
     spread_volatility : float or None
         Median quoted spread over series, in volatility; mean over steps.
     delay_seconds : float or None
@@ -196,7 +197,7 @@ def _orders(results: RunResults) -> pl.DataFrame:
     if orders.is_empty():
         raise ResultsError(
             results.folder,
-            "there are no orders on their way; the scenario needs [venue.ordering], and a study "
+            "no orders on their way are recorded; the scenario needs [venue.ordering], and a study "
             "tables = ['orders', 'trades', 'quotes', 'accounts', 'liquidations', 'steps']",
         )
     sign = pl.when(pl.col("side").cast(pl.String) == "buy").then(1).otherwise(-1)

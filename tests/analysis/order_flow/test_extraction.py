@@ -107,8 +107,8 @@ def test_what_close_outs_bring_searchers_and_cost_owners_is_worked_from_trades(
         for name in ("trades", "orders", "accounts", "liquidations")
     }
     closed = tables["trades"].filter(pl.col("kind").is_in(["close_out", "take_over"]))
-    cost = tables["liquidations"]["closing_cost_usd"].sum()
-    assert found.close_out_cost_usd == pytest.approx(cost / closed["lots"].sum())
+    cost = float(tables["liquidations"]["closing_cost_usd"].sum())
+    assert found.close_out_cost_usd == pytest.approx(cost / int(closed["lots"].sum()))
     searchers = tables["accounts"].filter(pl.col("kind") == "searcher")["account"].unique()
     # To sell to who is closed brings more than the quotes taken ahead cost, and much of their take.
     sold = closed.filter(
