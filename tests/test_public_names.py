@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import abm
+from abm.recording.files import write_run
 from abm.recording.results import read_results
 from abm.scenario import Scenario, load_scenario
 from abm.simulation.run import simulate
@@ -19,7 +20,8 @@ README = Path(__file__).parents[1] / "README.md"
 
 def test_the_public_names_are_these() -> None:
     assert sorted(abm.__all__) == [
-        *("Scenario", "__version__", "load_scenario", "read_results", "run_pair", "simulate")
+        *("Scenario", "__version__", "load_scenario", "read_results", "run_pair", "simulate"),
+        "write_run",
     ]
 
 
@@ -29,6 +31,7 @@ def test_every_public_name_is_the_thing_itself() -> None:
     assert abm.read_results is read_results
     assert abm.run_pair is run_pair
     assert abm.simulate is simulate
+    assert abm.write_run is write_run
 
 
 def test_every_public_name_can_be_imported_with_a_star() -> None:
@@ -52,7 +55,7 @@ def test_every_name_in_the_docstring_exists() -> None:
 
 def test_the_readme_shows_every_function_and_no_other() -> None:
     mentioned = set(re.findall(r"\babm\.(\w+)\(", README.read_text(encoding="utf-8")))
-    assert mentioned == {"load_scenario", "read_results", "run_pair", "simulate"}
+    assert mentioned == {"load_scenario", "read_results", "run_pair", "simulate", "write_run"}
 
 
 def test_a_name_that_is_not_there_is_an_attribute_error() -> None:

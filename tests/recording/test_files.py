@@ -294,6 +294,16 @@ def test_a_run_that_recorded_few_tables_has_no_others(tmp_path: Path, scenario: 
     assert reason_not_to_read(tmp_path, "quotes") == "the run did not record the table quotes"
 
 
+def test_what_another_run_left_in_the_folder_is_not_this_runs(
+    tmp_path: Path, scenario: Scenario
+) -> None:
+    write_run(simulate(scenario), scenario, tmp_path)
+    write_run(simulate(scenario, tables=()), scenario, tmp_path)
+    results = read_results(tmp_path)
+    assert not results.has("trades")
+    assert reason_not_to_read(tmp_path, "trades") == "the run did not record the table trades"
+
+
 def test_a_table_that_no_run_has_is_told_those_there_are(run: RunResults) -> None:
     reason = reason_not_to_read(run.folder, "losses")
     assert reason == f"no table 'losses'; there are {', '.join(SCHEMAS)}"

@@ -174,6 +174,18 @@ def test_a_recorder_keeps_what_is_asked_for_and_what_outcomes_are_made_of() -> N
     assert not recorder.keeps("cuts")
 
 
+def test_what_was_not_recorded_is_not_nothing() -> None:
+    recorder = Recorder(("tokens",))
+    assert recorder.column("tokens", "token") == []
+    with pytest.raises(ValueError, match="trades was not recorded"):
+        recorder.column("trades", "lots")
+
+
+def test_one_text_is_no_list_of_tables() -> None:
+    with pytest.raises(ValueError, match="tables is the text 'trades'; it must be a list"):
+        Recorder("trades")
+
+
 def test_a_table_that_no_run_has_is_refused_with_the_nearest_name() -> None:
     with pytest.raises(
         ValueError, match="tables has 'tradse'; no run has it; did you mean 'trades'"

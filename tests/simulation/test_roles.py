@@ -10,8 +10,10 @@ import mesa
 import pytest
 
 from abm.agents import Liquidator, Trader
+from abm.analysis.report import render_report
 from abm.errors import ResultsError, ScenarioError
 from abm.recording.files import write_run
+from abm.recording.results import read_results
 from abm.recording.tables import arrow_tables
 from abm.scenario import Scenario, load_scenario
 from abm.simulation.model import OptionsMarket
@@ -72,6 +74,8 @@ def test_a_run_of_other_agents_says_so_and_cannot_be_made_from_its_scenario(
 ) -> None:
     recorder = simulate(scenario, agents={"liquidator": Absent, "trader": Absent})
     assert write_run(recorder, scenario, tmp_path).replaced == ["liquidator", "trader"]
+    page = render_report(read_results(tmp_path))
+    assert "played by agents of another program: <code>liquidator, trader</code>" in page
     with pytest.raises(ResultsError, match="of another program played liquidator, trader"):
         first_difference(tmp_path)
 
