@@ -62,7 +62,10 @@ def run_folder(tmp_path: Path) -> Path:
 def test_a_run_is_verified_by_running_it_again(run_folder: Path) -> None:
     assert first_difference(run_folder) is None
     told = CliRunner().invoke(app, ["verify", str(run_folder)])
-    assert (told.exit_code, told.output) == (0, f"{run_folder}: every table is the same\n")
+    assert (told.exit_code, told.output) == (
+        0,
+        f"{run_folder}: every table that it recorded is the same\n",
+    )
 
 
 def test_the_first_difference_is_named_by_table_row_and_column(run_folder: Path) -> None:
