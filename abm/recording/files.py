@@ -102,7 +102,7 @@ def _swap(fresh: Path, folder: Path, old: Path) -> None:
 
 
 def write_run(recorder: Recorder, scenario: Scenario, folder: str | Path) -> Manifest:
-    """Write the tables that a run recorded, and its manifest, into an existing folder.
+    """Write the tables that a run recorded into a folder, and last its manifest.
 
     Parameters
     ----------
@@ -111,13 +111,17 @@ def write_run(recorder: Recorder, scenario: Scenario, folder: str | Path) -> Man
     scenario : Scenario
         What was run.
     folder : str or Path
-        Where `abm.read_results` finds it again. What stands there of another run is not read.
+        Where `abm.read_results` finds it again; made if it is not there. Of another run in it
+        nothing is read any more.
 
     Returns
     -------
     Manifest
     """
     folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    # Without it the folder holds no run, as long as this one is not whole.
+    (folder / MANIFEST).unlink(missing_ok=True)
     entries = {}
     for name, table in arrow_tables(recorder).items():
         pq.write_table(table, folder / f"{name}.parquet", compression="zstd")

@@ -50,6 +50,10 @@ class AdverseSelection:
         Dollars of the underlying that these fills stood for, by their delta; it fades as well.
     made_at : list of Marks or None
         Of the ladder in force of each seat.
+    seats : dict of (int, int) to int
+        Number of the seat by venue and account.
+    seen : list of int
+        Trades of each venue that were looked at.
     fills : list of Fill
         Since the last step; what they lost shows in the next one.
     """

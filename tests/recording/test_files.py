@@ -294,6 +294,22 @@ def test_a_run_that_recorded_few_tables_has_no_others(tmp_path: Path, scenario: 
     assert reason_not_to_read(tmp_path, "quotes") == "the run did not record the table quotes"
 
 
+def test_a_run_is_written_into_a_new_folder_and_is_none_until_it_is_whole(
+    tmp_path: Path, scenario: Scenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "deep" / "run"
+    write_run(Recorder(), scenario, folder)
+    assert read_results(folder).manifest.scenario["name"] == scenario.name
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pyarrow.parquet.write_table", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_run(Recorder(), scenario, folder)
+    assert reason_not_to_read(folder).startswith("there is no manifest.json")
+
+
 def test_what_another_run_left_in_the_folder_is_not_this_runs(
     tmp_path: Path, scenario: Scenario
 ) -> None:

@@ -481,6 +481,41 @@ def test_an_order_that_only_reduces_is_cut_to_what_is_held() -> None:
     assert int(world.positions.row(searcher)[series]) == min(before + 2, 0)
 
 
+def test_a_resale_of_what_an_auction_brings_comes_after_it_and_is_cut_to_it() -> None:
+    world = world_of(rule="batch_auction", batch_seconds=4)
+    series, searcher = series_of(world), world.traders.searchers[0]
+    (ask, depth), *_ = world.exchange.levels(Side.SELL, series, without=searcher)
+    bought = Order(searcher, series, Side.BUY, depth, ask)
+    resale = Order(searcher, series, Side.SELL, depth + 5, 10 * ask, Lifetime.REST)
+    ask_as_searcher(world, bought, "close_out", delay_seconds=0)
+    ask_as_searcher(world, resale, "close_out_resale", delay_seconds=0, only_reduces=True)
+    settle_intents(world)
+    assert int(world.positions.row(searcher)[series]) == depth
+    rests = [
+        item.lots_left
+        for item in world.exchange.books[series].resting(Side.SELL)
+        if item.order.account == searcher
+    ]
+    assert rests == [depth]
+    assert [way.outcome for way in flow_of(world).ways[-2:]] == ["traded", "rests"]
+
+
+def test_who_waits_for_an_order_of_its_own_trades_ahead_of_no_close_out() -> None:
+    data = crash(**FAST).model_dump(mode="json")
+    data["liquidation"]["close_out"] = "at_once"
+    data["searchers"] = {"count": 2, "capital_usd": 1e5, "snipe_liquidations": True}
+    model = OptionsMarket(parse_scenario(data))
+    world, desk = model.world, model.search_desk
+    while not coming_close_outs(world, 1.0):
+        model.step()
+    one, other = world.traders.searchers
+    desk.look()
+    assert desk.view(one).close_outs
+    ask_as_searcher(world, Order(one, 0, Side.BUY, 1, 1), "back_run", delay_seconds=600)
+    assert desk.view(one).close_outs == ()
+    assert desk.view(other).close_outs
+
+
 def test_a_searchers_order_has_its_margin_checked_like_any_other() -> None:
     world = world_of(rule="first_come")
     series, searcher = series_of(world), world.traders.searchers[0]

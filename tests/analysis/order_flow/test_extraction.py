@@ -180,25 +180,33 @@ def test_the_command_prints_a_line_for_each_rule(runs: dict[str, RunResults]) ->
     assert lines[-1] == "One run each."
 
 
-def test_a_study_is_read_with_its_further_factors(tmp_path: Path) -> None:
-    (tmp_path / "study.toml").write_text(
-        f"""
+def sweep(folder: Path, more: str) -> Path:
+    """Run a study of a few minutes and one searcher; return where its results stand."""
+    text = f"""
         name = "rules"
         question = "Which rule?"
         scenario = "{ORDER_FLOW}"
         changes = ["clock.hours=0.2"]
+        {more}
+        [factors."searchers.count"]
+        values = [1]
+        """
+    (folder / "study.toml").write_text(text, encoding="utf-8")
+    run_study(plan_study(load_study(folder / "study.toml")), folder / "out")
+    return folder / "out"
+
+
+def test_a_study_is_read_with_its_further_factors(tmp_path: Path) -> None:
+    out = sweep(
+        tmp_path,
+        """
         replicates = 2
         tables = ["orders", "trades", "quotes", "accounts", "steps"]
         [factors."venue.ordering.rule"]
         values = ["first_come", "batch_auction"]
-        [factors."searchers.count"]
-        values = [1]
         """,
-        encoding="utf-8",
     )
-    plan = plan_study(load_study(tmp_path / "study.toml"))
-    run_study(plan, tmp_path / "out")
-    rows = extraction_rows(runs_of_study(read_study(tmp_path / "out")))
+    rows = extraction_rows(runs_of_study(read_study(out)))
     assert [(row.rule, row.also) for row in rows] == [
         ("first_come", "searchers.count = 1"),
         ("batch_auction", "searchers.count = 1"),
@@ -209,20 +217,7 @@ def test_a_study_is_read_with_its_further_factors(tmp_path: Path) -> None:
 
 
 def test_a_study_of_which_nothing_is_gathered_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "study.toml").write_text(
-        f"""
-        name = "rules"
-        question = "Which rule?"
-        scenario = "{ORDER_FLOW}"
-        changes = ["clock.hours=0.1"]
-        replicates = 1
-        [factors."searchers.count"]
-        values = [1]
-        """,
-        encoding="utf-8",
-    )
-    out = tmp_path / "out"
-    run_study(plan_study(load_study(tmp_path / "study.toml")), out)
+    out = sweep(tmp_path, "replicates = 1")
     # As a sweep leaves it that was killed after its first batch.
     (out / "shards").mkdir(exist_ok=True)
     rows = pl.read_parquet(out / "runs.parquet").select("run_id", "seed")
