@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 import mesa
@@ -29,6 +29,9 @@ DEEP_DELTA = 0.6
 MOST_FUNDING_ROOT_HOURS = 2.0
 """Beyond four hours a longer wait for dollars widens no more: nobody counts on them then."""
 
+AWAY, OUTWARD = np.array([[-1.0], [1.0]]), np.array([[[-1]], [[1]]])
+"""From the middle outwards: bids go down, asks up."""
+
 
 @dataclass(frozen=True)
 class MakerView:
@@ -54,6 +57,9 @@ class MakerView:
     adverse_move : float
         By how much the underlying had left its ladders behind when they were taken of late, as a
         fraction.
+    known_spreads : dict of float to tuple
+        What `half_spreads` has found for the same marks and times, by stress, with the parameters:
+        all makers of a venue share it.
     """
 
     marks: Marks
@@ -65,6 +71,9 @@ class MakerView:
     tick_usd: float
     funding_seconds: float = 0.0
     adverse_move: float = 0.0
+    known_spreads: dict[float, tuple[MarketMakers, NDArray[np.float64]]] = field(
+        default_factory=dict
+    )
 
 
 def choose_quotes(view: MakerView, parameters: MarketMakers) -> MassQuote | None:
@@ -102,23 +111,23 @@ def choose_quotes(view: MakerView, parameters: MarketMakers) -> MassQuote | None
 
     taken = parameters.adverse_selection_share * view.adverse_move * marks.price_usd
     further = np.abs(marks.delta) * taken
-    bid = np.floor((marks.value + marks.vega * (shift - half) - further) / tick).astype(np.int64)
-    ask = np.ceil((marks.value + marks.vega * (shift + half) + further) / tick).astype(np.int64)
-    ask = np.maximum(ask, np.maximum(bid + 1, 1))
-    step = np.maximum(((ask - bid) // 2), 1)
-    offsets = step[:, np.newaxis] * np.arange(view.levels)
-    bid_ticks, ask_ticks = bid[:, np.newaxis] - offsets, ask[:, np.newaxis] + offsets
+    edges = (marks.value + marks.vega * (shift + AWAY * half) + AWAY * further) / tick
+    best = np.empty(edges.shape, dtype=np.int64)
+    best[0], best[1] = np.floor(edges[0]), np.ceil(edges[1])
+    bid, ask = best
+    np.maximum(ask, np.maximum(bid + 1, 1), out=ask)
+    step = np.maximum((ask - bid) // 2, 1)
+    levels = np.arange(view.levels)
+    ticks = best[:, :, np.newaxis] + OUTWARD * (step[:, np.newaxis] * levels)
 
+    may = np.empty(edges.shape, dtype=np.bool_)
+    np.less(view.inventory, parameters.inventory_limit_lots, out=may[0])
+    np.greater(view.inventory, -parameters.inventory_limit_lots, out=may[1])
+    may &= marks.alive
     size = max(int(parameters.quote_lots / width), 1)
-    lots = size * (1 + np.arange(view.levels))
-    may_buy = marks.alive & (view.inventory < parameters.inventory_limit_lots)
-    may_sell = marks.alive & (view.inventory > -parameters.inventory_limit_lots)
-    return MassQuote(
-        bid_ticks=bid_ticks,
-        ask_ticks=ask_ticks,
-        bid_lots=np.where(may_buy[:, np.newaxis] & (bid_ticks >= 1), lots, 0),
-        ask_lots=np.where(may_sell[:, np.newaxis], lots, 0),
-    )
+    lots = may[:, :, np.newaxis] * (size * (1 + levels))
+    lots[0] *= ticks[0] >= 1
+    return MassQuote.of(ticks, lots)
 
 
 def half_spreads(view: MakerView, parameters: MarketMakers, stress: float) -> NDArray[np.float64]:
@@ -145,8 +154,11 @@ def half_spreads(view: MakerView, parameters: MarketMakers, stress: float) -> ND
     Returns
     -------
     ndarray, shape (instruments,)
-        1.0 is 100 % a year.
+        1.0 is 100 % a year; not to be written to.
     """
+    known = view.known_spreads.get(stress)
+    if known is not None and known[0] is parameters:
+        return known[1]
     days = np.maximum(view.seconds_left / SECONDS_PER_DAY, SHORTEST_DAYS)
     size = np.abs(view.marks.delta)
     wing = parameters.wing_width * np.maximum(1.0 - size / WING_DELTA, 0.0) ** 2
@@ -155,6 +167,7 @@ def half_spreads(view: MakerView, parameters: MarketMakers, stress: float) -> ND
     exposed = parameters.exposure_seconds / SECONDS_PER_DAY / days
     gamma = 0.5 * view.marks.volatility * stress**2 * exposed
     half: NDArray[np.float64] = at_the_money * (stress + wing + deep) + gamma
+    view.known_spreads[stress] = parameters, half
     return half
 
 

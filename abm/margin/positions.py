@@ -13,12 +13,16 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 
+ROWS_KEPT = 4_096
+"""So many accounts have a row of their own before those are made anew."""
+
+
 class PositionTable:
     """Contracts held: accounts by instruments, long above 0, short below.
 
-    The table is sparse and sorted by account. Accounts that trade are taken out into rows of
-    their own, where a trade is one addition; the next margin pass merges those rows back, all at
-    once. Memory and time go with the number of positions, not of accounts times instruments.
+    The table is sparse and sorted by account. Accounts that trade have rows of their own beside it,
+    where a trade is one addition; the next margin pass puts those that changed into the table, all
+    at once. Memory and time go with the number of positions, not of accounts times instruments.
 
     Parameters
     ----------
@@ -29,12 +33,13 @@ class PositionTable:
     def __init__(self, accounts: int, instruments: int) -> None:
         self.shape = (accounts, instruments)
         # One entry for each position, sorted by account, then by instrument.
-        self._account = np.zeros(0, dtype=np.int64)
         self._instrument = np.zeros(0, dtype=np.int64)
         self._lots = np.zeros(0, dtype=np.int64)
         # First entry of every account, and one more for the end.
         self._starts = np.zeros(accounts + 1, dtype=np.int64)
-        self._hot: dict[int, NDArray[np.int64]] = {}
+        # Rows of accounts looked at of late, as they are now; of which the table lacks some.
+        self._rows: dict[int, NDArray[np.int64]] = {}
+        self._unmerged: dict[int, None] = {}
         self._touched: dict[int, None] = {}
         self._sides: dict[int, tuple[int, int]] = {}
         self._matrix: csr_array | None = None
@@ -46,17 +51,18 @@ class PositionTable:
         return view
 
     def _row(self, account: int) -> NDArray[np.int64]:
-        if account in self._hot:
-            return self._hot[account]
-        start, stop = int(self._starts[account]), int(self._starts[account + 1])
-        row = np.zeros(self.shape[1], dtype=np.int64)
-        row[self._instrument[start:stop]] = self._lots[start:stop]
+        row = self._rows.get(account)
+        if row is None:
+            start, stop = int(self._starts[account]), int(self._starts[account + 1])
+            row = np.zeros(self.shape[1], dtype=np.int64)
+            row[self._instrument[start:stop]] = self._lots[start:stop]
+            self._rows[account] = row
         return row
 
     def held(self, account: int) -> list[tuple[int, int]]:
         """Return an account's positions as pairs of instrument and contracts, by instrument."""
-        if account in self._hot:
-            row = self._hot[account]
+        if account in self._rows:
+            row = self._rows[account]
             instruments = row.nonzero()[0]
             return list(zip(instruments.tolist(), row[instruments].tolist(), strict=True))
         start, stop = int(self._starts[account]), int(self._starts[account + 1])
@@ -79,75 +85,84 @@ class PositionTable:
     def trade(self, buyer: int, seller: int, instrument: int, lots: int) -> None:
         """Move contracts from seller to buyer, so that each series sums to zero."""
         for account, change in ((buyer, lots), (seller, -lots)):
-            if account not in self._hot:
-                self._hot[account] = self._row(account)
-            self._touched[account] = None
-            self._hot[account][instrument] += change
+            self._row(account)[instrument] += change
+            self._unmerged[account] = self._touched[account] = None
             self._sides.pop(account, None)
 
     def expire(self, instruments: NDArray[np.int64]) -> None:
         """Remove all positions in these series."""
-        self._merge()
-        self._sides = {}
-        keep = ~np.isin(self._instrument, instruments)
-        self._touched.update(dict.fromkeys(self._account[~keep].tolist()))
-        self._take_over(self._account[keep], self._instrument[keep], self._lots[keep])
+        account, instrument, lots = self.entries()
+        self._sides, self._rows = {}, {}
+        keep = ~np.isin(instrument, instruments)
+        self._touched.update(dict.fromkeys(account[~keep].tolist()))
+        counts = np.bincount(account[keep], minlength=self.shape[0])
+        self._take_over(instrument[keep], lots[keep], counts)
 
     def _take_over(
-        self,
-        account: NDArray[np.int64],
-        instrument: NDArray[np.int64],
-        lots: NDArray[np.int64],
+        self, instrument: NDArray[np.int64], lots: NDArray[np.int64], counts: NDArray[np.int64]
     ) -> None:
-        self._account, self._instrument, self._lots = account, instrument, lots
-        # Sorted, so that where an account starts is how many entries those before it have.
-        counts = np.bincount(account, minlength=self.shape[0])
-        self._starts = np.concatenate([[0], np.cumsum(counts)])
+        """Replace the table; ``counts`` says how many entries each account has."""
+        self._instrument, self._lots = instrument, lots
+        self._starts = np.zeros(len(counts) + 1, dtype=np.int64)
+        counts.cumsum(out=self._starts[1:])
         self._matrix = None
 
     def _merge(self) -> None:
-        """Put the rows that traded back into the sorted table."""
-        if not self._hot:
+        """Put the rows that changed into the sorted table, between what stays of it."""
+        if not self._unmerged:
             return
-        accounts = sorted(self._hot)
-        rows = np.array([self._hot[account] for account in accounts])
-        row, instrument = np.nonzero(rows)
-        is_hot = np.zeros(self.shape[0], dtype=np.bool_)
-        is_hot[accounts] = True
-        cold = ~is_hot[self._account]
-        account = np.concatenate([self._account[cold], np.array(accounts)[row]])
-        # Sorted runs: the stable sort merges them, and keeps instruments in order.
-        order = np.argsort(account, kind="stable")
-        self._take_over(
-            account[order],
-            np.concatenate([self._instrument[cold], instrument])[order],
-            np.concatenate([self._lots[cold], rows[row, instrument]])[order],
-        )
-        self._hot = {}
+        accounts = sorted(self._unmerged)
+        rows = np.array([self._rows[account] for account in accounts])
+        row, held = rows.nonzero()
+        lots = rows[row, held]
+        fresh = np.bincount(row, minlength=len(accounts))
+        counts = self._starts[1:] - self._starts[:-1]
+        instrument_parts: list[NDArray[np.int64]] = []
+        lots_parts: list[NDArray[np.int64]] = []
+        old_end = new_end = 0
+        for start, size, new in zip(
+            self._starts[accounts].tolist(),
+            counts[accounts].tolist(),
+            fresh.tolist(),
+            strict=True,
+        ):
+            instrument_parts += self._instrument[old_end:start], held[new_end : new_end + new]
+            lots_parts += self._lots[old_end:start], lots[new_end : new_end + new]
+            old_end, new_end = start + size, new_end + new
+        instrument_parts.append(self._instrument[old_end:])
+        lots_parts.append(self._lots[old_end:])
+        counts[accounts] = fresh
+        self._take_over(np.concatenate(instrument_parts), np.concatenate(lots_parts), counts)
+        self._unmerged = {}
+        if len(self._rows) > ROWS_KEPT:
+            self._rows = {}
 
     def entries(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """Return account, instrument and contracts of every position, sorted by account."""
         self._merge()
-        return self._account, self._instrument, self._lots
+        account = np.repeat(np.arange(self.shape[0]), self._starts[1:] - self._starts[:-1])
+        return account, self._instrument, self._lots
 
     def sparse(self) -> csr_array:
         """Return the positions as a sparse float64 matrix, shape (accounts, instruments)."""
-        _, instrument, lots = self.entries()
+        self._merge()
         if self._matrix is None:
-            values = lots.astype(np.float64)
-            self._matrix = assembled(values, instrument, self._starts, self.shape[1])
+            values = self._lots.astype(np.float64)
+            self._matrix = assembled(values, self._instrument, self._starts, self.shape[1])
         return self._matrix
 
     def sparse_rows(self, accounts: NDArray[np.int64]) -> csr_array:
         """Return some accounts' rows of `sparse`, shape (len(accounts), instruments)."""
-        _, instrument, lots = self.entries()
+        self._merge()
         starts, stops = self._starts[accounts], self._starts[accounts + 1]
         ends = np.cumsum(stops - starts)
         # Position of each entry of the result in the whole table.
         place = np.arange(int(ends[-1]) if len(ends) else 0)
         place += np.repeat(stops - ends, stops - starts)
-        indptr = np.concatenate([[0], ends])
-        return assembled(lots[place].astype(np.float64), instrument[place], indptr, self.shape[1])
+        indptr = np.zeros(len(ends) + 1, dtype=np.int64)
+        indptr[1:] = ends
+        values = self._lots[place].astype(np.float64)
+        return assembled(values, self._instrument[place], indptr, self.shape[1])
 
     def take_touched(self) -> NDArray[np.int64]:
         """Return the accounts that traded since the last call, sorted."""
@@ -174,20 +189,20 @@ class PositionTable:
 
     def open_interest(self) -> NDArray[np.float64]:
         """Return the contracts outstanding in each series, shape (instruments,)."""
-        _, instrument, lots = self.entries()
-        long = np.maximum(lots, 0).astype(np.float64)
-        return np.asarray(np.bincount(instrument, long, self.shape[1]), dtype=np.float64)
+        self._merge()
+        long = np.maximum(self._lots, 0).astype(np.float64)
+        return np.asarray(np.bincount(self._instrument, long, self.shape[1]), dtype=np.float64)
 
     def contracts_open(self) -> int:
         """Return the contracts outstanding in all series together."""
-        _, _, lots = self.entries()
-        return int(lots[lots > 0].sum())
+        self._merge()
+        return int(np.maximum(self._lots, 0).sum())
 
     def breaches(self) -> list[str]:
         """Return a sentence for each series whose positions do not sum to zero."""
-        _, instrument, lots = self.entries()
+        self._merge()
         # Whole numbers below 2**53 add exactly in float64.
-        sums = np.bincount(instrument, lots, minlength=self.shape[1])
+        sums = np.bincount(self._instrument, self._lots, minlength=self.shape[1])
         return [
             f"positions in series {series} sum to {int(sums[series])}"
             for series in np.flatnonzero(sums).tolist()

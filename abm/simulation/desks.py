@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from math import (
     fsum,  # exact: `sum` of floats rounds otherwise from Python 3.12 on
     log,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from abm.margin import Marks
     from abm.network import Transit
+    from abm.scenario.agents import MarketMakers
     from abm.simulation.world import World
     from abm.venue import Bid, MassQuote, Order
 
@@ -105,6 +107,16 @@ class OrderDesk:
         world.intents.trading.append(order)
 
 
+@dataclass(frozen=True, slots=True)
+class SeenAlike:
+    """What all makers of a clearing house see in one step, with the spreads that follow from it."""
+
+    marks: Marks
+    second: int
+    seconds_left: NDArray[np.int64]
+    spreads: dict[float, tuple[MarketMakers, NDArray[np.float64]]] = field(default_factory=dict)
+
+
 class QuoteDesk:
     """Serves market makers, each by the number of its seat at a venue."""
 
@@ -113,6 +125,7 @@ class QuoteDesk:
         self._books = [world.book_of(seat.account) for seat in world.seats]
         # Whether nobody trades for a maker's account but at the maker's own seat.
         self._alone = len(world.clearings) == len(world.exchanges)
+        self._seen: dict[int, SeenAlike] = {}
 
     def needs_quote(self, maker: int) -> bool:
         """Return whether a maker's ladder is old, has traded, or stands at an old price."""
@@ -143,9 +156,10 @@ class QuoteDesk:
         world = self._world
         seat = world.seats[maker]
         calm = world.scenario.market.volatility.base
+        seen = self._seen_alike(int(world.clearing_of[seat.account]))
         return MakerView(
-            marks=world.book_of(seat.account).marks,
-            seconds_left=np.maximum(world.instruments.expiry_second - world.now, 0),
+            marks=seen.marks,
+            seconds_left=seen.seconds_left,
             inventory=world.positions.row(seat.account),
             free_share=free_share(world, accounts_behind(world, seat)),
             stress=max(float(world.path.realised[world.step]) / calm, 1.0),
@@ -155,7 +169,18 @@ class QuoteDesk:
             adverse_move=(
                 world.adverse_selection.move(world, maker) if world.adverse_selection else 0.0
             ),
+            known_spreads=seen.spreads,
         )
+
+    def _seen_alike(self, clearing: int) -> SeenAlike:
+        """Return what all makers of a clearing house see now."""
+        world = self._world
+        marks, now = world.books[clearing].marks, world.now
+        seen = self._seen.get(clearing)
+        if seen is None or seen.marks is not marks or seen.second != now:
+            left = np.maximum(world.instruments.expiry_second - now, 0)
+            seen = self._seen[clearing] = SeenAlike(marks, now, left)
+        return seen
 
     def queue_quote(self, maker: int, quote: MassQuote | None) -> None:
         """Queue a ladder, or its withdrawal."""

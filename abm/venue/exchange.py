@@ -10,7 +10,7 @@ import numpy as np
 from abm.units import MICRO
 from abm.venue.book import OrderBook, Rival
 from abm.venue.orders import BUY, SELL, SIDES, Lifetime, Order, SelfTrade, Side, Trade, TradeKind
-from abm.venue.quotes import NO_ASK, NO_BID, MassQuote, QuoteBoard
+from abm.venue.quotes import NO_ASK, NO_BID, ROW, MassQuote, QuoteBoard
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -121,22 +121,20 @@ class Exchange:
         """Replace a maker's ladder; what crosses the book trades first, at the book's prices."""
         self.quotes.withdraw(maker)
         account = self._makers[maker]
-        crossed = False
-        left = {side: quote.lots(side) for side in SIDES}
-        for side in SIDES:
-            crossing = self._crossing(side, quote)
-            if crossing:
-                left[side] = left[side].copy()
-            for instrument, level in crossing:
-                wanted = int(left[side][instrument, level])
-                limit = int(quote.ticks(side)[instrument, level])
+        left = quote.both_lots
+        for row, side in enumerate(SIDES):
+            for instrument, level in self._crossing(side, quote):
+                wanted = int(left[row, instrument, level])
+                limit = int(quote.both_ticks[row, instrument, level])
                 order = Order(account, instrument, side, wanted, limit)
                 _, rest = self._match(order, price_usd)
-                left[side][instrument, level] = rest
-                crossed = crossed or rest < wanted
+                if rest < wanted:
+                    if left is quote.both_lots:
+                        left = left.copy()
+                    left[row, instrument, level] = rest
         self.sequence += 1
-        if crossed:
-            quote = MassQuote(quote.bid_ticks, quote.ask_ticks, left[BUY], left[SELL])
+        if left is not quote.both_lots:
+            quote = MassQuote.of(quote.both_ticks, left)
         self.quotes.replace(maker, quote, self.sequence)
 
     def refill(self, maker: int, price_usd: float) -> None:
@@ -161,13 +159,8 @@ class Exchange:
 
     def _crossing(self, side: Side, quote: MassQuote) -> list[tuple[int, int]]:
         """Return the (instrument, level) pairs of a ladder side that the book can fill."""
-        other = side.opposite
-        if side is BUY:
-            against = np.minimum(self.quotes.best(other), self._resting[other])
-            meets = quote.best[side] >= against
-        else:
-            against = np.maximum(self.quotes.best(other), self._resting[other])
-            meets = quote.best[side] <= against
+        against, best = self.best(side.opposite), quote.best[ROW[side]]
+        meets = best >= against if side is BUY else best <= against
         pairs = []
         for instrument in meets.nonzero()[0].tolist():
             # A ladder has few levels: whole numbers are faster than arrays here.

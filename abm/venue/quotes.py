@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -15,24 +14,54 @@ if TYPE_CHECKING:
 
 NO_BID = 0
 NO_ASK = int(np.iinfo(np.int64).max)
+NOTHING = np.array([NO_BID, NO_ASK]).reshape(2, 1, 1)
+"""What stands where nothing is quoted, on either side."""
+
+ROW = {BUY: 0, SELL: 1}
+"""Where each side stands in an array of both."""
 
 
-@dataclass(frozen=True)
 class MassQuote:
     """A market maker's whole ladder.
 
-    Attributes
+    Parameters
     ----------
     bid_ticks, ask_ticks : ndarray of int64, shape (instruments, levels)
         Premiums in ticks; the best level first.
     bid_lots, ask_lots : ndarray of int64, shape (instruments, levels)
         Contracts at each; 0 where nothing is quoted.
+
+    Attributes
+    ----------
+    both_ticks, both_lots : ndarray of int64, shape (2, instruments, levels)
+        The same of both sides, bids first.
     """
 
     bid_ticks: NDArray[np.int64]
     ask_ticks: NDArray[np.int64]
     bid_lots: NDArray[np.int64]
     ask_lots: NDArray[np.int64]
+
+    def __init__(
+        self,
+        bid_ticks: NDArray[np.int64],
+        ask_ticks: NDArray[np.int64],
+        bid_lots: NDArray[np.int64],
+        ask_lots: NDArray[np.int64],
+    ) -> None:
+        self._keep(np.array([bid_ticks, ask_ticks]), np.array([bid_lots, ask_lots]))
+
+    @classmethod
+    def of(cls, both_ticks: NDArray[np.int64], both_lots: NDArray[np.int64]) -> Self:
+        """Return a ladder of these arrays, which it keeps."""
+        quote = cls.__new__(cls)
+        quote._keep(both_ticks, both_lots)
+        return quote
+
+    def _keep(self, both_ticks: NDArray[np.int64], both_lots: NDArray[np.int64]) -> None:
+        self.both_ticks, self.both_lots = both_ticks, both_lots
+        self.bid_ticks, self.ask_ticks = both_ticks
+        self.bid_lots, self.ask_lots = both_lots
 
     def ticks(self, side: Side) -> NDArray[np.int64]:
         """Return the premiums of a side."""
@@ -43,14 +72,14 @@ class MassQuote:
         return self.bid_lots if side is BUY else self.ask_lots
 
     @cached_property
-    def best(self) -> dict[Side, NDArray[np.int64]]:
-        """Best premium of each series on either side; `NO_BID` or `NO_ASK` where there is none."""
-        return {side: _best_of_ladder(side, self.ticks(side), self.lots(side)) for side in SIDES}
-
-    @cached_property
-    def total_lots(self) -> dict[Side, int]:
-        """Contracts of either side."""
-        return {side: int(self.lots(side).sum()) for side in SIDES}
+    def best(self) -> NDArray[np.int64]:
+        """Best premium of each series, shape (2, instruments); where there is none, `NOTHING`."""
+        # The best level may have crossed the book when it was quoted, and traded away.
+        quoted = np.where(self.both_lots > 0, self.both_ticks, NOTHING)
+        best = np.empty(quoted.shape[:2], dtype=np.int64)
+        np.maximum.reduce(quoted[0], axis=1, out=best[0])
+        np.minimum.reduce(quoted[1], axis=1, out=best[1])
+        return best
 
 
 class QuoteBoard:
@@ -72,18 +101,19 @@ class QuoteBoard:
     """
 
     def __init__(self, makers: int, instruments: int, levels: int) -> None:
-        shape = (instruments, makers, levels)
-        self.ticks = {side: np.zeros(shape, dtype=np.int64) for side in SIDES}
-        self.lots = {side: np.zeros(shape, dtype=np.int64) for side in SIDES}
+        shape = (2, instruments, makers, levels)
+        self._ticks = np.zeros(shape, dtype=np.int64)
+        self._lots = np.zeros(shape, dtype=np.int64)
+        self.ticks = {side: self._ticks[ROW[side]] for side in SIDES}
+        self.lots = {side: self._lots[ROW[side]] for side in SIDES}
         self.sequence = np.zeros((instruments, makers), dtype=np.int64)
         self.taken: list[dict[tuple[Side, int, int], int]] = [{} for _ in range(makers)]
         self._ranked: dict[tuple[Side, int], list[tuple[int, int, int, int]]] = {}
-        # Best premium of each maker in each series, shape (makers, instruments), and all it quotes.
-        self._best = {
-            BUY: np.full((makers, instruments), NO_BID, dtype=np.int64),
-            SELL: np.full((makers, instruments), NO_ASK, dtype=np.int64),
-        }
-        self._quoted = {side: np.zeros(makers, dtype=np.int64) for side in SIDES}
+        # Best premium of each maker in each series.
+        self._best = np.empty((2, makers, instruments), dtype=np.int64)
+        self._best[:] = NOTHING
+        # Makers that may have something quoted.
+        self._stands = [False] * makers
 
     def ranked(self, side: Side, instrument: int) -> list[tuple[int, int, int, int]]:
         """Return the quotes on a side of a series in the order in which they trade.
@@ -95,20 +125,26 @@ class QuoteBoard:
             level, each with contracts left.
         """
         key = (side, instrument)
-        if key not in self._ranked:
-            makers, levels = self.lots[side][instrument].nonzero()
-            prices = -int(side) * self.ticks[side][instrument, makers, levels]
-            sequences = self.sequence[instrument, makers]
-            self._ranked[key] = sorted(
-                zip(
-                    prices.tolist(),
-                    sequences.tolist(),
-                    makers.tolist(),
-                    levels.tolist(),
-                    strict=True,
+        found = self._ranked.get(key)
+        if found is None:
+            # A series has few quotes: whole numbers are faster than arrays here.
+            sign = -int(side)
+            found = [
+                (sign * ticks, sequence, maker, level)
+                for maker, (sequence, premiums, left) in enumerate(
+                    zip(
+                        self.sequence[instrument].tolist(),
+                        self.ticks[side][instrument].tolist(),
+                        self.lots[side][instrument].tolist(),
+                        strict=True,
+                    )
                 )
-            )
-        return self._ranked[key]
+                for level, (ticks, lots) in enumerate(zip(premiums, left, strict=True))
+                if lots
+            ]
+            found.sort()
+            self._ranked[key] = found
+        return found
 
     def take(self, side: Side, instrument: int, maker: int, level: int, wanted: int) -> int:
         """Remove up to ``wanted`` contracts of one quote and return how many."""
@@ -118,7 +154,6 @@ class QuoteBoard:
         lots[instrument, maker, level] = available - taken
         gone = self.taken[maker]
         gone[side, instrument, level] = gone.get((side, instrument, level), 0) + taken
-        self._quoted[side][maker] -= taken
         if taken == available:
             self._forget(side, instrument, maker, level)
         return taken
@@ -135,17 +170,16 @@ class QuoteBoard:
             if other == maker:
                 best = -side * price
                 break
-        self._best[side][maker, instrument] = best
+        self._best[ROW[side], maker, instrument] = best
 
     def replace(self, maker: int, quote: MassQuote, sequence: int) -> None:
         """Replace a maker's ladder."""
-        for side in SIDES:
-            self.ticks[side][:, maker] = quote.ticks(side)
-            self.lots[side][:, maker] = quote.lots(side)
-            self._best[side][maker] = quote.best[side]
-            self._quoted[side][maker] = quote.total_lots[side]
+        self._ticks[:, :, maker] = quote.both_ticks
+        self._lots[:, :, maker] = quote.both_lots
+        self._best[:, maker] = quote.best
         self.sequence[:, maker] = sequence
         self.taken[maker] = {}
+        self._stands[maker] = True
         self._ranked.clear()
 
     def put_back(
@@ -153,10 +187,9 @@ class QuoteBoard:
     ) -> None:
         """Quote contracts again that traded, behind all others at their price."""
         self.lots[side][instrument, maker, level] += lots
-        self._quoted[side][maker] += lots
         self.sequence[instrument, maker] = sequence
         ticks = int(self.ticks[side][instrument, maker, level])
-        best = self._best[side]
+        best = self._best[ROW[side]]
         if lots:
             held = int(best[maker, instrument])
             best[maker, instrument] = max(held, ticks) if side is BUY else min(held, ticks)
@@ -165,26 +198,23 @@ class QuoteBoard:
 
     def best_of(self, side: Side, instrument: int) -> int:
         """Return the best quoted premium of one series in ticks, as `best` does for all."""
-        column: list[int] = self._best[side][:, instrument].tolist()
+        column: list[int] = self._best[ROW[side], :, instrument].tolist()
         return max(column) if side is BUY else min(column)
 
     def withdraw(self, maker: int) -> None:
         """Take a maker's quotes away."""
-        if not (self.taken[maker] or any(self._quoted[side][maker] for side in SIDES)):
+        if not self._stands[maker]:
             return
-        for side in SIDES:
-            self.lots[side][:, maker] = 0
-            self._best[side][maker] = NO_BID if side is BUY else NO_ASK
-            self._quoted[side][maker] = 0
+        self._lots[:, :, maker] = 0
+        self._best[:, maker] = NOTHING[:, 0]
         self.taken[maker] = {}
+        self._stands[maker] = False
         self._ranked.clear()
 
     def expire(self, instruments: NDArray[np.int64]) -> None:
         """Take the quotes on some series away."""
-        for side in SIDES:
-            self._quoted[side] -= self.lots[side][instruments].sum(axis=(0, 2))
-            self.lots[side][instruments] = 0
-            self._best[side][:, instruments] = NO_BID if side is BUY else NO_ASK
+        self._lots[:, instruments] = 0
+        self._best[:, :, instruments] = NOTHING
         expired = instruments.tolist()
         for maker, gone in enumerate(self.taken):
             self.taken[maker] = {key: lots for key, lots in gone.items() if key[1] not in expired}
@@ -199,7 +229,7 @@ class QuoteBoard:
             The highest bid or the lowest ask; `NO_BID` or `NO_ASK` where nothing is quoted.
         """
         reduce = np.maximum.reduce if side is BUY else np.minimum.reduce
-        best: NDArray[np.int64] = reduce(self._best[side], axis=0)
+        best: NDArray[np.int64] = reduce(self._best[ROW[side]], axis=0)
         return best
 
     def lots_at(self, side: Side, ticks: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -210,19 +240,5 @@ class QuoteBoard:
 
     def lots_by_maker(self) -> NDArray[np.int64]:
         """Return the contracts each maker quotes, both sides, shape (makers,)."""
-        return self._quoted[BUY] + self._quoted[SELL]
-
-
-def _best_of_ladder(
-    side: Side, ticks: NDArray[np.int64], lots: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    """Return the best premium with contracts left; levels are the last axis, the best first."""
-    first = lots[..., 0] > 0
-    nothing = NO_BID if side is BUY else NO_ASK
-    best: NDArray[np.int64] = np.where(first, ticks[..., 0], nothing)
-    left = lots[~first]
-    if np.count_nonzero(left):
-        # The best level of a series crossed the book when it was quoted, and traded away.
-        found = np.where(left > 0, ticks[~first], nothing)
-        best[~first] = found.max(axis=-1) if side is BUY else found.min(axis=-1)
-    return best
+        found: NDArray[np.int64] = self._lots.sum(axis=(0, 1, 3))
+        return found

@@ -40,9 +40,9 @@ def test_tokens_moved_behind_the_cash_book_are_caught(market: OptionsMarket) -> 
 
 
 def test_a_contract_without_a_counterparty_is_caught(market: OptionsMarket) -> None:
-    row = market.world.positions._row(0)
-    row[3] += 1
-    market.world.positions._hot[0] = row
+    positions = market.world.positions
+    positions._row(0)[3] += 1
+    positions._unmerged[0] = None
     with pytest.raises(InvariantError, match="positions in series 3 sum to 1"):
         market.step()
 

@@ -56,7 +56,7 @@ def test_a_series_that_does_not_sum_to_zero_is_found(table: PositionTable, *, me
         table.entries()
         table._lots[0] += 2
     else:
-        table._hot[0][1] += 2
+        table._rows[0][1] += 2
     assert table.breaches() == ["positions in series 1 sum to 2"]
 
 
