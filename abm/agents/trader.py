@@ -70,11 +70,12 @@ def choose_instrument(view: TraderView, parameters: Traders, draws: Sequence[flo
     if put is None:
         return None
     fits = alive & (table.expiry_second == expiry) & (table.is_call != put)
-    low, high = strategy.delta
-    distance = np.abs(np.abs(marks.delta) - (low + draws[2] * (high - low)))
-    if not fits.any():
+    fitting = fits.nonzero()[0]
+    if not len(fitting):
         return None
-    return int(np.where(fits, distance, np.inf).argmin())
+    low, high = strategy.delta
+    distance = np.abs(np.abs(marks.delta[fitting]) - (low + draws[2] * (high - low)))
+    return int(fitting[distance.argmin()])
 
 
 def choose_orders(

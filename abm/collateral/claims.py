@@ -71,6 +71,8 @@ class ClaimTable:
             When they were true.
         """
         newer = self.as_of_second[accounts] <= as_of_second
-        self.units[accounts[newer]] = units[newer]
+        if not newer.all():
+            accounts, units = accounts[newer], units[newer]
+        self.units[accounts] = units
+        self.as_of_second[accounts] = as_of_second
         self.version += 1
-        self.as_of_second[accounts[newer]] = as_of_second

@@ -115,6 +115,7 @@ class MessagePassing:
         self._local = np.append(
             self._local, np.ones(len(place.home_chains) - len(venues), dtype=np.bool_)
         )
+        self._local_accounts = np.flatnonzero(self._local)
         self._next_report = 0.0
         self._reports = 0
         self._counted = np.zeros(len(place.home_chains), dtype=np.int64)
@@ -321,11 +322,12 @@ class MessagePassing:
 
     def _count(self, report: BalanceReport) -> None:
         """Count what a report says of the accounts of which no later one has arrived."""
-        fresh = self._counted[report.accounts] < report.number
-        accounts = report.accounts[fresh]
+        accounts, units, released = report.accounts, report.units, report.released
+        fresh = self._counted[accounts] < report.number
+        if not fresh.all():
+            accounts, units, released = accounts[fresh], units[fresh], released[fresh]
         self._counted[accounts] = report.number
-        leaving = self._allowed[accounts] - report.released[fresh]
-        units = np.maximum(report.units[fresh] - leaving, 0)
+        units = np.maximum(units - (self._allowed[accounts] - released), 0)
         self.claims.report(accounts, units, report.as_of_second)
 
     def deliver(self, message: Message, now: int) -> None:
@@ -353,7 +355,7 @@ class MessagePassing:
 
     def advance(self, now: int) -> None:
         """Let every chain's vaults report all their balances when it is time."""
-        self.claims.as_of_second[self._local] = now
+        self.claims.as_of_second[self._local_accounts] = now
         if now < self._next_report:
             return
         self._next_report += self._place.scenario.collateral.sync_seconds

@@ -64,7 +64,7 @@ class TokenTable:
 
     def whole_usd(self, price_usd: float) -> NDArray[np.float64]:
         """Return the dollars that one whole token of each is worth if backed and at its peg."""
-        worth = np.where(self._follow_price, price_usd, 1.0)
+        worth = self._dollars + self._follow_price * float(price_usd)
         for token in self._of_others:
             worth[token] = worth_usd(self.rules[token].worth, price_usd)
         return worth
@@ -78,8 +78,14 @@ class TokenTable:
         return self.whole_usd(price_usd) / self._base_units * self.seen_peg
 
     @cached_property
-    def _follow_price(self) -> NDArray[np.bool_]:
-        return np.array([rule.worth == "underlying" for rule in self.rules])
+    def _follow_price(self) -> NDArray[np.float64]:
+        """1 for what is worth the traded underlying, 0 for the others."""
+        return np.array([float(rule.worth == "underlying") for rule in self.rules])
+
+    @cached_property
+    def _dollars(self) -> NDArray[np.float64]:
+        """1 for what is worth a dollar, 0 for what is worth the traded underlying."""
+        return 1.0 - self._follow_price
 
     @cached_property
     def _of_others(self) -> list[int]:

@@ -15,10 +15,10 @@ the hash.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
+from hashlib import sha256
 from itertools import zip_longest
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,8 +30,7 @@ LEAF, NODE = b"\x00", b"\x01"
 """Tell leaves from nodes, so that no node passes for a leaf (RFC 6962, section 2.1)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sum:
+class Sum(NamedTuple):
     """A hash and the base units that it stands for."""
 
     digest: bytes
@@ -113,20 +112,21 @@ class Commitment:
 def hash_leaf(owner: str, units: int) -> Sum:
     """Return the leaf of a balance."""
     name = owner.encode()
-    parts = LEAF, len(name).to_bytes(4, "big"), name, units.to_bytes(AMOUNT_BYTES, "big")
-    return Sum(hashlib.sha256(b"".join(parts)).digest(), units)
+    written = b"%b%b%b%b" % (LEAF, len(name).to_bytes(4), name, units.to_bytes(AMOUNT_BYTES))
+    return Sum(sha256(written).digest(), units)
 
 
 def hash_pair(left: Sum, right: Sum) -> Sum:
     """Return the node over two others; both sums are inside its hash."""
-    parts = (
+    (left_digest, left_units), (right_digest, right_units) = left, right
+    written = b"%b%b%b%b%b" % (
         NODE,
-        left.units.to_bytes(AMOUNT_BYTES, "big"),
-        left.digest,
-        right.units.to_bytes(AMOUNT_BYTES, "big"),
-        right.digest,
+        left_units.to_bytes(AMOUNT_BYTES),
+        left_digest,
+        right_units.to_bytes(AMOUNT_BYTES),
+        right_digest,
     )
-    return Sum(hashlib.sha256(b"".join(parts)).digest(), left.units + right.units)
+    return Sum(sha256(written).digest(), left_units + right_units)
 
 
 def verify(owner: str, units: int, proof: Sequence[Step], root: Sum) -> bool:

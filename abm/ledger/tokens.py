@@ -138,7 +138,7 @@ class TokenLedger:
         held: NDArray[np.int64] = self._balances[:, first : first + count].sum(axis=1)
         return held
 
-    def held_by(self, holders: list[int]) -> NDArray[np.int64]:
+    def held_by(self, holders: list[int] | NDArray[np.int64]) -> NDArray[np.int64]:
         """Return what some holders have together of each token, shape (tokens,)."""
         held: NDArray[np.int64] = self._balances[:, holders].sum(axis=1)
         return held

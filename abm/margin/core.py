@@ -16,7 +16,7 @@ from scipy.sparse import csr_array
 
 from abm.margin.checks import check_number
 from abm.market.pricing import black_value, sensitivities
-from abm.market.surface import implied_volatility
+from abm.market.surface import broadcast_volatility, implied_volatility
 from abm.units import SECONDS_PER_YEAR
 
 if TYPE_CHECKING:
@@ -97,11 +97,42 @@ def option_values(
     """
     check_number("price_usd", price_usd, above=0.0)
     check_number("level", level, least=0.0)
-    left = np.maximum(instruments.expiry_second - now, 0)
-    volatility = implied_volatility(price_usd, level, instruments.strike_usd, left, rule)
+    moments = np.array([price_usd]), np.array([level]), np.array([now])
+    found: NDArray[np.float64] = option_values_along(instruments, *moments, rule)[0]
+    return found
+
+
+def option_values_along(
+    instruments: InstrumentTable,
+    price_usd: NDArray[np.float64],
+    level: NDArray[np.float64],
+    now: NDArray[np.int64],
+    rule: Volatility,
+) -> NDArray[np.float64]:
+    """Value one contract of every series at several moments at once, for trusted input.
+
+    Parameters
+    ----------
+    instruments : InstrumentTable
+        The series.
+    price_usd, level, now : ndarray, shape (moments,)
+        Price in dollars, level of volatility and second of each moment.
+    rule : Volatility
+        The scenario's.
+
+    Returns
+    -------
+    ndarray, shape (moments, instruments)
+        Dollars; what `option_values` returns at each moment.
+    """
+    price, second = price_usd[:, np.newaxis], now[:, np.newaxis]
+    left = np.maximum(instruments.expiry_second - second, 0)
+    volatility = broadcast_volatility(
+        price, level[:, np.newaxis], instruments.strike_usd, left, rule
+    )
     total = volatility * np.sqrt(left / SECONDS_PER_YEAR)
-    value = black_value(price_usd, instruments.strike_usd, total, instruments.is_call)
-    return np.where(instruments.expiry_second > now, value, 0.0)
+    value = black_value(price, instruments.strike_usd, total, instruments.is_call)
+    return np.where(instruments.expiry_second > second, value, 0.0)
 
 
 def stress_changes(

@@ -52,10 +52,13 @@ def counted_value(
     counted = token_prices(tokens, price_usd) * (1.0 - np.array([t.haircut for t in tokens]))
     if backing is not None:
         counted *= backing
+    value = total_value(units, counted)
+    if not rule.stale_haircut and rule.refused_after_seconds is None:
+        return value
     fresh = np.where(age_seconds > rule.stale_after_seconds, 1.0 - rule.stale_haircut, 1.0)
     if rule.refused_after_seconds is not None:
         fresh[age_seconds > rule.refused_after_seconds] = 0.0
-    return total_value(units, counted) * fresh
+    return value * fresh
 
 
 def total_value(units: NDArray[np.int64], unit_usd: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -200,10 +200,10 @@ class PositionTable:
 
     def breaches(self) -> list[str]:
         """Return a sentence for each series whose positions do not sum to zero."""
-        self._merge()
+        lots = self.sparse()
         # Whole numbers below 2**53 add exactly in float64.
-        sums = np.bincount(self._instrument, self._lots, minlength=self.shape[1])
+        sums = np.bincount(lots.indices, lots.data, minlength=self.shape[1])
         return [
             f"positions in series {series} sum to {int(sums[series])}"
-            for series in np.flatnonzero(sums).tolist()
+            for series in sums.nonzero()[0].tolist()
         ]

@@ -140,8 +140,10 @@ class PreparedSpan:
     def initial(self, lots: NDArray[np.int64]) -> float:
         """Return the initial requirement of one account, in dollars, from its row of contracts."""
         held = lots.nonzero()[0]
-        profit = lots[held] @ self.changes[held]
-        short = -int(np.minimum(lots[held], 0).sum())
+        contracts = lots[held]
+        profit = contracts @ self.changes[held]
+        lots_short: list[int] = contracts[contracts < 0].tolist()
+        short = -sum(lots_short)
         floor = self.grid.short_option_minimum * self.marks.price_usd * short
         return self.grid.initial_factor * max(-float(profit.min(initial=0.0)), floor)
 

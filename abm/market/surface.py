@@ -358,6 +358,17 @@ def implied_volatility(
     _require_number("level", level)
     if strike_usd.size and not strike_usd.min() > 0.0:
         _require("strike_usd", strike_usd, strike_usd > 0, "> 0")
+    return broadcast_volatility(price_usd, level, strike_usd, seconds_left, rule)
+
+
+def broadcast_volatility(
+    price_usd: float | NDArray[np.float64],
+    level: float | NDArray[np.float64],
+    strike_usd: NDArray[np.float64],
+    seconds_left: NDArray[np.int64],
+    rule: Volatility,
+) -> NDArray[np.float64]:
+    """Return `implied_volatility` of arguments that broadcast, for trusted input."""
     years = np.maximum(seconds_left / SECONDS_PER_YEAR, SHORTEST_SMILE_YEARS)
     total = _total_variance(
         np.log(strike_usd / price_usd),
@@ -371,7 +382,7 @@ def implied_volatility(
 
 
 def _at_the_money(
-    level: float, years: NDArray[np.float64], rule: Volatility
+    level: float | NDArray[np.float64], years: NDArray[np.float64], rule: Volatility
 ) -> NDArray[np.float64]:
     term = np.maximum(TERM_YEARS / years, 1.0) ** rule.term_power
     return np.minimum(level * term, rule.highest)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from abm.contagion import Exposure, Node, multilayer_graph
-from abm.margin import option_values, total_value
+from abm.margin import total_value
 from abm.scenario.waterfall import FUNDED
 from abm.simulation.hedging import true_hedge_value
 from abm.simulation.local_market import worth_where_it_stands
@@ -45,13 +45,7 @@ class BalanceSheet:
 
     def __init__(self, world: World) -> None:
         accounts = len(world.cash.balances)
-        value = option_values(
-            world.instruments,
-            world.price_usd,
-            float(world.path.level[world.step]),
-            world.now,
-            world.scenario.market.volatility,
-        )
+        value = world.true_values.now()
         positions = world.positions.sparse()
         cash_usd: NDArray[np.float64] = world.cash.balances / MICRO
         self.own = cash_usd + positions @ value + true_hedge_value(world)

@@ -32,8 +32,7 @@ def check_invariants(world: World) -> None:
 
 def _under_way_breaches(world: World) -> list[str]:
     """Compare what is said to be under way with what auctions and escrows really hold."""
-    places = [*world.holders.auction.values(), *world.holders.escrow.values()]
-    held = world.ledger.held_by(places)
+    held = world.ledger.held_by(world.whereabouts.under_way)
     noted = world.desk.under_way.sum(axis=0) + world.architecture.escrowed.sum(axis=0)
     noted[world.cash.token] += world.replenishing.under_way
     return [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import inf
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +12,6 @@ from abm.margin import (
     Marks,
     counted_value,
     mark_instruments,
-    option_values,
     renewed,
     total_value,
 )
@@ -69,15 +69,16 @@ def mark(world: World) -> None:
     """
     for clearing, book in enumerate(world.books):
         published = world.board[world.clearings[clearing].chain]
-        expired = bool((world.instruments.expiry_second[book.marks.alive] <= world.now).any())
-        due = world.now - book.second >= REMARK_SECONDS
-        if published is book.round and not due and not expired:
+        due = world.now >= min(book.second + REMARK_SECONDS, book.first_expiry)
+        if published is book.round and not due:
             continue
         list_series(world, clearing)
         book.marks = believed_marks(world, clearing)
         book.margin = world.margin_method.prepare(world.instruments, book.marks, world.now)
         book.round = published
         book.second = world.now
+        alive = world.instruments.expiry_second[book.marks.alive]
+        book.first_expiry = int(alive.min()) if len(alive) else inf
 
 
 def revalue(world: World) -> None:
@@ -164,11 +165,6 @@ def true_equity(world: World, owned_usd: NDArray[np.float64]) -> NDArray[np.floa
     ndarray, shape (accounts,)
         Cash, positions, and collateral wherever it is, in dollars.
     """
-    scenario = world.scenario
-    level = float(world.path.level[world.step])
-    value = option_values(
-        world.instruments, world.price_usd, level, world.now, scenario.market.volatility
-    )
-    positions = world.positions.sparse() @ value
+    positions = world.positions.sparse() @ world.true_values.now()
     equity: NDArray[np.float64] = world.cash.balances / MICRO + positions + owned_usd
     return equity + true_hedge_value(world)

@@ -110,8 +110,8 @@ def capital(world: World, owned_usd: NDArray[np.float64]) -> tuple[float, float,
 
     ``owned_usd`` is from `owned_value`.
     """
-    firms = [*world.makers, *world.arbitrageurs]
-    makers = dollars(int(world.cash.balances[firms].sum()))
+    # Market makers and arbitrageurs stand between traders and the venue's own accounts.
+    makers = dollars(int(world.cash.balances[len(world.traders) : world.house].sum()))
     owned = float(owned_usd.sum())
     traders = slice(0, len(world.traders))
     return (

@@ -48,9 +48,10 @@ def measure_band(world: World) -> None:
     The price moves at once to the lowest or the highest of the rest of the run, whichever costs
     more by either rule; positions and collateral are those of now.
     """
+    if world.band is not None:
+        return
     scenario = world.scenario
-    start = scenario.first_shock_second if scenario.left_out_shocks else 0
-    if world.band is not None or world.now < start:
+    if world.now < (scenario.first_shock_second if scenario.left_out_shocks else 0):
         return
     rest = world.path.price_usd[world.step :]
     steps = {world.step + int(rest.argmin()), world.step + int(rest.argmax())}

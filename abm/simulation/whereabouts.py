@@ -47,6 +47,12 @@ class Whereabouts:
         return self._by_chain(self._world.place.venue_chains)
 
     @cached_property
+    def under_way(self) -> NDArray[np.int64]:
+        """Holders of what is on its way: auctions and the escrows of channels."""
+        holders = self._world.holders
+        return np.array([*holders.auction.values(), *holders.escrow.values()], dtype=np.int64)
+
+    @cached_property
     def groups(self) -> dict[str, NDArray[np.int64]]:
         """Accounts behind each node of the exposure graph, ascending.
 

@@ -99,6 +99,7 @@ class Withdrawals:
         self.frozen_until = 0
         self.has_run = np.zeros(len(plans.runs_below), dtype=np.bool_)
         self._plans = plans
+        self._seconds = plans.second.tolist()
         self._planned = 0
         self._lowest_share: dict[int, float] = {}
 
@@ -112,11 +113,15 @@ class Withdrawals:
 
     def ask_as_planned(self, now: int) -> None:
         """Queue what is planned until now."""
-        until = int(np.searchsorted(self._plans.second, now, side="right"))
-        for row in range(self._planned, until):
+        while self._planned < len(self._seconds) and self._seconds[self._planned] <= now:
+            row = self._planned
             account, share = int(self._plans.trader[row]), float(self._plans.share[row])
             self.waiting.append(WithdrawalRequest(account, share, ROOT))
-        self._planned = until
+            self._planned += 1
+
+    def is_lowest(self, share: float, clearing: int) -> bool:
+        """Return whether less is left of a clearing house's fund, or a backing, than ever."""
+        return share < self._lowest_share.get(clearing, 1.0)
 
     def lose_confidence(self, share: float, clearing: int, at: NDArray[np.bool_]) -> list[int]:
         """Return the traders whose own threshold the fund or a backing has just fallen below.
@@ -130,7 +135,7 @@ class Withdrawals:
         at : ndarray of bool, shape (traders,)
             Who is margined there.
         """
-        if share >= self._lowest_share.get(clearing, 1.0):
+        if not self.is_lowest(share, clearing):
             return []
         self._lowest_share[clearing] = share
         running = np.flatnonzero((self._plans.runs_below > share) & ~self.has_run & at)
@@ -144,12 +149,14 @@ def request_withdrawals(world: World) -> None:
     if not world.scenario.contagion.withdrawal_run:
         return
     backing = float(world.place.bridge.backing().min(initial=1.0))
-    clearing_of = world.clearing_of[: len(world.traders)]
     for number, waterfall in enumerate(world.waterfalls):
         at_start = waterfall.own_at_start
         fund = waterfall.own() / at_start if at_start else 1.0
         share = min(fund, backing)
-        running = world.withdrawals.lose_confidence(share, number, clearing_of == number)
+        if not world.withdrawals.is_lowest(share, number):
+            continue
+        at = world.clearing_of[: len(world.traders)] == number
+        running = world.withdrawals.lose_confidence(share, number, at)
         if not running:
             continue
         # A shared fund shrinks by losses of any venue that shares it.

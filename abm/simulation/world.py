@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import inf
 from typing import TYPE_CHECKING, Union
 
 from abm.simulation.layers import LayerBook
 from abm.simulation.replenishing import Replenishing
 from abm.simulation.shocks.effects import Strains
+from abm.simulation.true_values import TrueValues
 from abm.simulation.whereabouts import Whereabouts
 
 if TYPE_CHECKING:
@@ -152,6 +154,8 @@ class MarkBook:
         Series that trade.
     round, second : Round or None, int
         The round, and when it was taken over.
+    first_expiry : float
+        Second at which the first of the series that live by these marks expires; infinite without.
     revalued : Marks or None
         Those of the last pass over all its accounts.
     published : list of float
@@ -163,6 +167,7 @@ class MarkBook:
     listed: NDArray[np.bool_]
     round: Round | None = None
     second: int = 0
+    first_expiry: float = inf
     revalued: Marks | None = None
     published: list[float] = field(default_factory=list)
 
@@ -263,6 +268,11 @@ class World:
     def whereabouts(self) -> Whereabouts:
         """Where accounts stand, and who they are."""
         return Whereabouts(self)
+
+    @cached_property
+    def true_values(self) -> TrueValues:
+        """What contracts are really worth."""
+        return TrueValues(self)
 
     @property
     def exchange(self) -> Exchange:

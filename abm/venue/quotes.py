@@ -55,7 +55,7 @@ class MassQuote:
     def of(cls, both_ticks: NDArray[np.int64], both_lots: NDArray[np.int64]) -> Self:
         """Return a ladder of these arrays, which it keeps."""
         quote = cls.__new__(cls)
-        quote._keep(both_ticks, both_lots)
+        quote._keep(both_ticks, both_lots)  # noqa: SLF001 - this class's own
         return quote
 
     def _keep(self, both_ticks: NDArray[np.int64], both_lots: NDArray[np.int64]) -> None:
@@ -101,11 +101,13 @@ class QuoteBoard:
     """
 
     def __init__(self, makers: int, instruments: int, levels: int) -> None:
-        shape = (2, instruments, makers, levels)
+        # Maker by maker, as ladders come and go.
+        shape = (makers, 2, instruments, levels)
         self._ticks = np.zeros(shape, dtype=np.int64)
         self._lots = np.zeros(shape, dtype=np.int64)
-        self.ticks = {side: self._ticks[ROW[side]] for side in SIDES}
-        self.lots = {side: self._lots[ROW[side]] for side in SIDES}
+        by_series = 1, 0, 2
+        self.ticks = {side: self._ticks[:, ROW[side]].transpose(by_series) for side in SIDES}
+        self.lots = {side: self._lots[:, ROW[side]].transpose(by_series) for side in SIDES}
         self.sequence = np.zeros((instruments, makers), dtype=np.int64)
         self.taken: list[dict[tuple[Side, int, int], int]] = [{} for _ in range(makers)]
         self._ranked: dict[tuple[Side, int], list[tuple[int, int, int, int]]] = {}
@@ -174,8 +176,8 @@ class QuoteBoard:
 
     def replace(self, maker: int, quote: MassQuote, sequence: int) -> None:
         """Replace a maker's ladder."""
-        self._ticks[:, :, maker] = quote.both_ticks
-        self._lots[:, :, maker] = quote.both_lots
+        self._ticks[maker] = quote.both_ticks
+        self._lots[maker] = quote.both_lots
         self._best[:, maker] = quote.best
         self.sequence[:, maker] = sequence
         self.taken[maker] = {}
@@ -205,7 +207,7 @@ class QuoteBoard:
         """Take a maker's quotes away."""
         if not self._stands[maker]:
             return
-        self._lots[:, :, maker] = 0
+        self._lots[maker] = 0
         self._best[:, maker] = NOTHING[:, 0]
         self.taken[maker] = {}
         self._stands[maker] = False
@@ -213,7 +215,7 @@ class QuoteBoard:
 
     def expire(self, instruments: NDArray[np.int64]) -> None:
         """Take the quotes on some series away."""
-        self._lots[:, instruments] = 0
+        self._lots[:, :, instruments] = 0
         self._best[:, :, instruments] = NOTHING
         expired = instruments.tolist()
         for maker, gone in enumerate(self.taken):
@@ -240,5 +242,5 @@ class QuoteBoard:
 
     def lots_by_maker(self) -> NDArray[np.int64]:
         """Return the contracts each maker quotes, both sides, shape (makers,)."""
-        found: NDArray[np.int64] = self._lots.sum(axis=(0, 1, 3))
+        found: NDArray[np.int64] = self._lots.reshape(len(self._lots), -1).sum(axis=1)
         return found

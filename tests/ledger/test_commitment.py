@@ -36,7 +36,7 @@ def test_every_owner_can_prove_its_balance_and_nothing_else(balances: dict[str, 
         assert verify(owner, units, proof, tree.root)
         assert not verify(owner, units + 1, proof, tree.root)
         assert not verify(owner + "x", units, proof, tree.root)
-        assert not verify(owner, units, proof, replace(tree.root, units=tree.root.units + 1))
+        assert not verify(owner, units, proof, tree.root._replace(units=tree.root.units + 1))
 
 
 @given(BALANCES, st.data())
