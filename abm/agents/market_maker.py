@@ -29,9 +29,6 @@ DEEP_DELTA = 0.6
 MOST_FUNDING_ROOT_HOURS = 2.0
 """Beyond four hours a longer wait for dollars widens no more: nobody counts on them then."""
 
-AWAY, OUTWARD = np.array([[-1.0], [1.0]]), np.array([[[-1]], [[1]]])
-"""From the middle outwards: bids go down, asks up."""
-
 
 @dataclass(frozen=True)
 class MakerView:
@@ -109,24 +106,28 @@ def choose_quotes(view: MakerView, parameters: MarketMakers) -> MassQuote | None
     fullness = np.minimum(np.maximum(view.inventory / parameters.inventory_limit_lots, -1.0), 1.0)
     shift = -parameters.inventory_skew_volatility * fullness
 
-    taken = parameters.adverse_selection_share * view.adverse_move * marks.price_usd
-    further = np.abs(marks.delta) * taken
-    edges = (marks.value + marks.vega * (shift + AWAY * half) + AWAY * further) / tick
-    best = np.empty(edges.shape, dtype=np.int64)
-    best[0], best[1] = np.floor(edges[0]), np.ceil(edges[1])
-    bid, ask = best
-    np.maximum(ask, np.maximum(bid + 1, 1), out=ask)
+    bid_usd = marks.value + marks.vega * (shift - half)
+    ask_usd = marks.value + marks.vega * (shift + half)
+    if view.adverse_move:
+        taken = parameters.adverse_selection_share * view.adverse_move * marks.price_usd
+        further = np.abs(marks.delta) * taken
+        bid_usd, ask_usd = bid_usd - further, ask_usd + further
+    bid = np.floor(bid_usd / tick).astype(np.int64)
+    ask = np.ceil(ask_usd / tick).astype(np.int64)
+    ask = np.maximum(ask, np.maximum(bid + 1, 1))
     step = np.maximum((ask - bid) // 2, 1)
-    levels = np.arange(view.levels)
-    ticks = best[:, :, np.newaxis] + OUTWARD * (step[:, np.newaxis] * levels)
 
-    may = np.empty(edges.shape, dtype=np.bool_)
-    np.less(view.inventory, parameters.inventory_limit_lots, out=may[0])
-    np.greater(view.inventory, -parameters.inventory_limit_lots, out=may[1])
-    may &= marks.alive
-    size = max(int(parameters.quote_lots / width), 1)
-    lots = may[:, :, np.newaxis] * (size * (1 + levels))
-    lots[0] *= ticks[0] >= 1
+    levels = np.arange(view.levels)
+    outward = step[:, np.newaxis] * levels
+    ticks = np.empty((2, *outward.shape), dtype=np.int64)
+    np.subtract(bid[:, np.newaxis], outward, out=ticks[0])
+    np.add(ask[:, np.newaxis], outward, out=ticks[1])
+    sizes = max(int(parameters.quote_lots / width), 1) * (1 + levels)
+    may_buy = marks.alive & (view.inventory < parameters.inventory_limit_lots)
+    may_sell = marks.alive & (view.inventory > -parameters.inventory_limit_lots)
+    lots = np.empty_like(ticks)
+    np.multiply(may_buy[:, np.newaxis] & (ticks[0] >= 1), sizes, out=lots[0])
+    np.multiply(may_sell[:, np.newaxis], sizes, out=lots[1])
     return MassQuote.of(ticks, lots)
 
 

@@ -39,6 +39,7 @@ class PositionTable:
         self._starts = np.zeros(accounts + 1, dtype=np.int64)
         # Rows of accounts looked at of late, as they are now; of which the table lacks some.
         self._rows: dict[int, NDArray[np.int64]] = {}
+        self._views: dict[int, NDArray[np.int64]] = {}
         self._unmerged: dict[int, None] = {}
         self._touched: dict[int, None] = {}
         self._sides: dict[int, tuple[int, int]] = {}
@@ -46,8 +47,10 @@ class PositionTable:
 
     def row(self, account: int) -> NDArray[np.int64]:
         """Return a read-only row of contracts by series, shape (instruments,)."""
-        view = self._row(account).view()
-        view.flags.writeable = False
+        view = self._views.get(account)
+        if view is None:
+            view = self._views[account] = self._row(account).view()
+            view.flags.writeable = False
         return view
 
     def _row(self, account: int) -> NDArray[np.int64]:
@@ -92,7 +95,7 @@ class PositionTable:
     def expire(self, instruments: NDArray[np.int64]) -> None:
         """Remove all positions in these series."""
         account, instrument, lots = self.entries()
-        self._sides, self._rows = {}, {}
+        self._sides, self._rows, self._views = {}, {}, {}
         keep = ~np.isin(instrument, instruments)
         self._touched.update(dict.fromkeys(account[~keep].tolist()))
         counts = np.bincount(account[keep], minlength=self.shape[0])
@@ -135,7 +138,7 @@ class PositionTable:
         self._take_over(np.concatenate(instrument_parts), np.concatenate(lots_parts), counts)
         self._unmerged = {}
         if len(self._rows) > ROWS_KEPT:
-            self._rows = {}
+            self._rows, self._views = {}, {}
 
     def entries(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """Return account, instrument and contracts of every position, sorted by account."""

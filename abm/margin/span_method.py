@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -140,12 +141,12 @@ class PreparedSpan:
     def initial(self, lots: NDArray[np.int64]) -> float:
         """Return the initial requirement of one account, in dollars, from its row of contracts."""
         held = lots.nonzero()[0]
-        contracts = lots[held]
-        profit = contracts @ self.changes[held]
-        lots_short: list[int] = contracts[contracts < 0].tolist()
-        short = -sum(lots_short)
-        floor = self.grid.short_option_minimum * self.marks.price_usd * short
-        return self.grid.initial_factor * max(-float(profit.min(initial=0.0)), floor)
+        contracts = lots[held].astype(np.float64)
+        # Few numbers: lists are faster than arrays here.
+        profits: list[float] = (contracts @ self.changes[held]).tolist()
+        worst = min(0.0, *profits)
+        short = -math.fsum(count for count in contracts.tolist() if count < 0)
+        return self.grid.initial_factor * max(-worst, self._short_minimum * short)
 
 
 def _by_pair(table: NDArray[np.float64]) -> NDArray[np.float64]:

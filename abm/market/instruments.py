@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,6 +35,11 @@ class InstrumentTable:
     expiry_second: NDArray[np.int64]
     strike_usd: NDArray[np.float64]
     is_call: NDArray[np.bool_]
+
+    @cached_property
+    def expiries(self) -> frozenset[int]:
+        """Seconds at which series expire. Only asked whether it holds one."""
+        return frozenset(self.expiry_second.tolist())
 
     def __len__(self) -> int:
         """Return the number of series."""

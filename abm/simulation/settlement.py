@@ -82,9 +82,9 @@ def expire_series(world: World) -> None:
     now = world.now
     for clearing, book in zip(world.clearings, world.books, strict=True):
         book.published.append(world.board[clearing.chain].price_usd)
-    expiring = np.flatnonzero(world.instruments.expiry_second == now)
-    if not len(expiring):
+    if now not in world.instruments.expiries:
         return
+    expiring = np.flatnonzero(world.instruments.expiry_second == now)
     # All venues settle at one price, the first one's: their contracts are the same.
     average = settlement_price(
         world.books[0].published,

@@ -55,20 +55,20 @@ def _divided(
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return ``amount * weights // total`` and what is left of each, as a share of ``total``.
 
-    The product of two amounts in micro-dollars overflows 64 bits: it is divided digit by digit, in
-    a base small enough for a remainder and a weight times a digit. Totals that a float64 does not
-    hold exactly leave no such base, and go by Python's integers.
+    The product of two amounts in micro-dollars overflows 64 bits. But a quotient by floats is off
+    by a few units at most, and what is left of each after it is small: whole numbers that overflow
+    on the way give it exactly. Amounts that a float64 does not hold exactly go by Python's
+    integers.
     """
-    if total >= EXACT:
+    if max(total, amount) >= EXACT:
         exact = [weight * amount for weight in weights.tolist()]
         shares = np.array([product // total for product in exact], dtype=np.int64)
         return shares, np.array([product % total / total for product in exact])
-    bits = 62 - total.bit_length()
-    digits = [amount >> place & (1 << bits) - 1 for place in range(0, amount.bit_length(), bits)]
-    shares, rest = np.zeros_like(weights), np.zeros_like(weights)
-    for digit in reversed(digits):
-        quotient, rest = np.divmod((rest << bits) + weights * digit, total)
-        shares = (shares << bits) + quotient
+    shares = (weights * (amount / total)).astype(np.int64)
+    rest = weights * amount - shares * total
+    while (off := (rest >= total).astype(np.int64) - (rest < 0)).any():
+        shares += off
+        rest -= off * total
     return shares, rest / total
 
 
