@@ -9,7 +9,7 @@ import numpy as np
 from abm.errors import LedgerError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -79,6 +79,14 @@ class CashBook:
             raise LedgerError(f"cash move of {amount} micro-dollars; it must be >= 0")
         self._cash[source] -= amount
         self._cash[destination] += amount
+
+    def pay(self, account: int, others: Iterable[tuple[int, int]]) -> None:
+        """Move cash from an account to others, or from them if below 0; anybody may go below 0."""
+        paid = 0
+        for other, amount in others:
+            self._cash[other] += amount
+            paid += amount
+        self._cash[account] -= paid
 
     def settle(self, changes: NDArray[np.int64]) -> None:
         """Add a change to every account at once.

@@ -9,6 +9,8 @@ import numpy as np
 from abm.margin.sparse import assembled
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
     from scipy.sparse import csr_array
 
@@ -87,10 +89,20 @@ class PositionTable:
 
     def trade(self, buyer: int, seller: int, instrument: int, lots: int) -> None:
         """Move contracts from seller to buyer, so that each series sums to zero."""
-        for account, change in ((buyer, lots), (seller, -lots)):
-            self._row(account)[instrument] += change
-            self._unmerged[account] = self._touched[account] = None
-            self._sides.pop(account, None)
+        self.trade_with(buyer, instrument, ((seller, lots),))
+
+    def trade_with(self, account: int, instrument: int, others: Iterable[tuple[int, int]]) -> None:
+        """Move contracts of one series to an account from others, or to them if below 0."""
+        moved = 0
+        for other, lots in others:
+            self._change(other, instrument, -lots)
+            moved += lots
+        self._change(account, instrument, moved)
+
+    def _change(self, account: int, instrument: int, change: int) -> None:
+        self._row(account)[instrument] += change
+        self._unmerged[account] = self._touched[account] = None
+        self._sides.pop(account, None)
 
     def expire(self, instruments: NDArray[np.int64]) -> None:
         """Remove all positions in these series."""

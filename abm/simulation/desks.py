@@ -125,6 +125,8 @@ class QuoteDesk:
         self._books = [world.book_of(seat.account) for seat in world.seats]
         # Whether nobody trades for a maker's account but at the maker's own seat.
         self._alone = len(world.clearings) == len(world.exchanges)
+        # Changes of each maker's position with which it was still near that of its ladder.
+        self._near: dict[int, int] = {}
         self._seen: dict[int, SeenAlike] = {}
 
     def needs_quote(self, maker: int) -> bool:
@@ -145,11 +147,15 @@ class QuoteDesk:
         moved = abs(self._books[maker].marks.price_usd / last.price_usd - 1.0)
         if moved >= rule.requote_move or world.now - last.second >= REQUOTE_SECONDS:
             return True
-        if self._alone and not world.exchanges[seat.venue].maker_moved[seat.firm]:
+        moves = world.exchanges[seat.venue].maker_moves[seat.firm]
+        if self._alone and self._near.get(maker) == moves:
             return False
         inventory = world.positions.row(seat.account)
         shift = int(np.abs(inventory - last.inventory).max())
-        return shift > rule.inventory_limit_lots * REQUOTE_INVENTORY
+        if shift > rule.inventory_limit_lots * REQUOTE_INVENTORY:
+            return True
+        self._near[maker] = moves
+        return False
 
     def view(self, maker: int) -> MakerView:
         """Return what a market maker sees."""
@@ -187,7 +193,7 @@ class QuoteDesk:
         world = self._world
         seat = world.seats[maker]
         inventory = world.positions.row(seat.account).copy()
-        world.exchanges[seat.venue].maker_moved[seat.firm] = False
+        self._near[maker] = world.exchanges[seat.venue].maker_moves[seat.firm]
         marks = world.book_of(seat.account).marks
         world.quoted[maker] = Quoted(marks.price_usd, world.now, inventory)
         world.intents.trading.append(Ladder(maker, quote, marks))

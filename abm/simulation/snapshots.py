@@ -111,7 +111,7 @@ def capital(world: World, owned_usd: NDArray[np.float64]) -> tuple[float, float,
     ``owned_usd`` is from `owned_value`.
     """
     # Market makers and arbitrageurs stand between traders and the venue's own accounts.
-    makers = dollars(int(world.cash.balances[len(world.traders) : world.house].sum()))
+    makers = dollars(sum(world.cash.balances[len(world.traders) : world.house].tolist()))
     owned = float(owned_usd.sum())
     traders = slice(0, len(world.traders))
     return (

@@ -339,8 +339,7 @@ class World:
         """
         vaults = self.ledger.block(self.holders.vault, len(self.cash.balances))
         owned: NDArray[np.int64] = vaults + self.desk.under_way
-        if self.architecture.escrowed.any():
-            owned += self.architecture.escrowed
+        owned += self.architecture.escrowed
         if self.architecture.bridge.has_pending():
             owned += self.architecture.bridge.pending
         return owned

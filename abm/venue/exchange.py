@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from abm.margin import PositionTable
 
 
+Fill = tuple[int, int, int]
+"""Account on the other side of an order, contracts, and their premium in ticks."""
+
+
 class Exchange:
     """Books of every series with the market makers' quotes, and the settlement of trades.
 
@@ -48,9 +52,8 @@ class Exchange:
     ----------
     trades : list of Trade
         All of them, in order.
-    maker_moved : list of bool
-        Market makers, in the order of the quote board, whose position changed since it was
-        last cleared.
+    maker_moves : list of int
+        How often each market maker's position changed, in the order of the quote board.
     sequence : int
         Arrival of the last order or ladder, by which `cancel_order` knows an order.
     """
@@ -73,7 +76,7 @@ class Exchange:
         self.quotes = QuoteBoard(len(makers), instruments, levels)
         self.tick_usd = tick_usd
         self.trades: list[Trade] = []
-        self.maker_moved = [False] * len(makers)
+        self.maker_moves = [0] * len(makers)
         self._cash = cash
         self._makers = makers
         self._maker_of = {account: maker for maker, account in enumerate(makers)}
@@ -186,23 +189,27 @@ class Exchange:
     ) -> tuple[int, int]:
         """Trade an order, and return the contracts that traded and those that found nobody."""
         book, other = self.books[order.instrument], order.side.opposite
-        traded, left = 0, order.lots
-        while left:
+        fills: list[Fill] = []
+        left = order.lots
+        while left and book.reaches(order):
             quote = self._quote_against(order, other)
-            if book.reaches(order):
-                rival = None if quote is None else self._rival(order.instrument, quote)
-                fills, left = book.match(order, left, rival)
-                self._refresh(other, order.instrument)
-                for resting, lots in fills:
-                    self._fill(order, resting.account, lots, resting.limit_ticks, price_usd, kind)
-                    traded += lots
+            rival = None if quote is None else self._rival(order.instrument, quote)
+            found, left = book.match(order, left, rival)
+            self._refresh(other, order.instrument)
+            fills += [(resting.account, lots, resting.limit_ticks) for resting, lots in found]
             if quote is None or not left:
                 break
             maker, level, ticks = quote
             lots = self.quotes.take(other, order.instrument, maker, level, left)
-            self._fill(order, self._makers[maker], lots, ticks, price_usd, kind)
-            traded, left = traded + lots, left - lots
-        return traded, left
+            fills.append((self._makers[maker], lots, ticks))
+            left -= lots
+        if left:
+            own = self._maker_of.get(order.account)
+            taken = self.quotes.sweep(other, order.instrument, left, order.limit_ticks, without=own)
+            for maker, lots, ticks in taken:
+                fills.append((self._makers[maker], lots, ticks))
+                left -= lots
+        return (self._fill(order, fills, price_usd, kind) if fills else 0), left
 
     def prospect(self, order: Order) -> tuple[int, int]:
         """Return the contracts an order would trade now, and the worst premium of them in ticks.
@@ -255,18 +262,36 @@ class Exchange:
                 return maker, level, order.side * price
         return None
 
-    def _fill(
-        self, order: Order, other: int, lots: int, ticks: int, price_usd: float, kind: TradeKind
-    ) -> None:
-        """Settle contracts of an order with their counterparty; the order pays the fee."""
-        buyer, seller = (order.account, other) if order.side is BUY else (other, order.account)
-        self.settle(Trade(order.instrument, buyer, seller, lots, ticks, order.side, kind))
-        self.charge(order.account, lots, price_usd)
+    def _fill(self, order: Order, fills: list[Fill], price_usd: float, kind: TradeKind) -> int:
+        """Settle what traded of an order, which pays the fees; return how many contracts did."""
+        account, instrument, side = order.account, order.instrument, order.side
+        contracts, premiums = [], []
+        traded = 0
+        for other, lots, ticks in fills:
+            buyer, seller = (account, other) if side is BUY else (other, account)
+            self.trades.append(Trade(instrument, buyer, seller, lots, ticks, side, kind))
+            contracts.append((other, lots if side is BUY else -lots))
+            premium = lots * ticks * self._tick_micro
+            premiums.append((other, premium if side is BUY else -premium))
+            traded += lots
+            self._note_move(other)
+        self._note_move(account)
+        self.positions.trade_with(account, instrument, contracts)
+        fees = sum(self._fee(lots, price_usd) for _, lots, _ in fills)
+        self._cash.pay(account, [*premiums, (self._house, fees)])
+        return traded
+
+    def _fee(self, lots: int, price_usd: float) -> int:
+        return round(self._taker_fee * price_usd * lots * MICRO)
+
+    def _note_move(self, account: int) -> None:
+        maker = self._maker_of.get(account)
+        if maker is not None:
+            self.maker_moves[maker] += 1
 
     def charge(self, account: int, lots: int, price_usd: float) -> None:
         """Take the taker's fee for contracts."""
-        fee = round(self._taker_fee * price_usd * lots * MICRO)
-        self._cash.move(account, self._house, fee)
+        self._cash.move(account, self._house, self._fee(lots, price_usd))
 
     def settle(self, trade: Trade) -> None:
         """Exchange contracts for premium."""
@@ -274,9 +299,8 @@ class Exchange:
         premium = trade.lots * trade.price_ticks * self._tick_micro
         self._cash.move(trade.buyer, trade.seller, premium)
         self.trades.append(trade)
-        for account in (trade.buyer, trade.seller):
-            if account in self._maker_of:
-                self.maker_moved[self._maker_of[account]] = True
+        self._note_move(trade.buyer)
+        self._note_move(trade.seller)
 
     def best(self, side: Side) -> NDArray[np.int64]:
         """Return the best premium of each series in ticks, quoted or resting, shape (instruments,).
@@ -349,7 +373,7 @@ class Exchange:
     def clear(self, instruments: NDArray[np.int64]) -> None:
         """Take everything that is quoted or rests in some series off the books."""
         self.quotes.expire(instruments)
-        self.maker_moved = [True] * len(self._makers)
+        self.maker_moves = [moves + 1 for moves in self.maker_moves]
         for instrument in instruments.tolist():
             self.books[instrument] = OrderBook(self._self_trade)
             for side in SIDES:

@@ -160,6 +160,54 @@ class QuoteBoard:
             self._forget(side, instrument, maker, level)
         return taken
 
+    def sweep(
+        self, side: Side, instrument: int, wanted: int, limit_ticks: int, *, without: int | None
+    ) -> list[tuple[int, int, int]]:
+        """Remove up to ``wanted`` contracts of the quotes on a side, as they trade.
+
+        Parameters
+        ----------
+        side, instrument : Side, int
+            Of the quotes.
+        wanted : int
+            Contracts, at least 1.
+        limit_ticks : int
+            Worst premium that is taken.
+        without : int or None
+            Maker whose quotes are passed by.
+
+        Returns
+        -------
+        list of (int, int, int)
+            Maker, contracts and premium in ticks of each.
+        """
+        ranked, lots, sign = self.ranked(side, instrument), self.lots[side][instrument], -int(side)
+        worst = sign * limit_ticks
+        taken, emptied, passed = [], [], []
+        seen = 0
+        for entry in ranked:
+            rank, _, maker, level = entry
+            if not wanted or rank > worst:
+                break
+            seen += 1
+            if maker == without:
+                passed.append(entry)
+                continue
+            available = int(lots[maker, level])
+            size = min(wanted, available)
+            wanted -= size
+            lots[maker, level] = available - size
+            gone = self.taken[maker]
+            gone[side, instrument, level] = gone.get((side, instrument, level), 0) + size
+            taken.append((maker, size, sign * rank))
+            if size == available:
+                emptied.append(maker)
+            else:
+                passed.append(entry)
+        ranked[:seen] = passed
+        self._renew_best(side, instrument, emptied)
+        return taken
+
     def _forget(self, side: Side, instrument: int, maker: int, level: int) -> None:
         """Take a quote that has traded away out of its series' ranking."""
         ranked = self.ranked(side, instrument)
@@ -167,12 +215,19 @@ class QuoteBoard:
             if entry[2] == maker and entry[3] == level:
                 del ranked[place]
                 break
-        best = NO_BID if side is BUY else NO_ASK
-        for price, _, other, _ in ranked:
-            if other == maker:
-                best = -side * price
-                break
-        self._best[ROW[side], maker, instrument] = best
+        self._renew_best(side, instrument, [maker])
+
+    def _renew_best(self, side: Side, instrument: int, makers: list[int]) -> None:
+        """Find the best premium of makers in a series anew."""
+        if not makers:
+            return
+        sign = -int(side)
+        best: dict[int, int] = {}
+        for rank, _, maker, _ in self.ranked(side, instrument):
+            best.setdefault(maker, sign * rank)
+        nothing = NO_BID if side is BUY else NO_ASK
+        for maker in makers:
+            self._best[ROW[side], maker, instrument] = best.get(maker, nothing)
 
     def replace(self, maker: int, quote: MassQuote, sequence: int) -> None:
         """Replace a maker's ladder."""
