@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 ROWS_KEPT = 4_096
 """So many accounts have a row of their own before those are made anew."""
 
+FEW_ROWS = 256
+"""Up to so many accounts are looked up one by one."""
+
 
 class PositionTable:
     """Contracts held: accounts by instruments, long above 0, short below.
@@ -168,6 +171,8 @@ class PositionTable:
 
     def sparse_rows(self, accounts: NDArray[np.int64]) -> csr_array:
         """Return some accounts' rows of `sparse`, shape (len(accounts), instruments)."""
+        if len(accounts) <= FEW_ROWS:
+            return self._few_rows(accounts.tolist())
         self._merge()
         starts, stops = self._starts[accounts], self._starts[accounts + 1]
         ends = np.cumsum(stops - starts)
@@ -178,6 +183,17 @@ class PositionTable:
         indptr[1:] = ends
         values = self._lots[place].astype(np.float64)
         return assembled(values, self._instrument[place], indptr, self.shape[1])
+
+    def _few_rows(self, accounts: list[int]) -> csr_array:
+        """Return what `sparse_rows` does from the accounts' own rows, merged or not."""
+        rows = np.zeros((len(accounts), self.shape[1]), dtype=np.int64)
+        for place, account in enumerate(accounts):
+            rows[place] = self._row(account)
+        row, instrument = rows.nonzero()
+        indptr = np.zeros(len(accounts) + 1, dtype=np.int64)
+        np.bincount(row, minlength=len(accounts)).cumsum(out=indptr[1:])
+        values = rows[row, instrument].astype(np.float64)
+        return assembled(values, instrument, indptr, self.shape[1])
 
     def take_touched(self) -> NDArray[np.int64]:
         """Return the accounts that traded since the last call, sorted."""

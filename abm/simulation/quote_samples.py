@@ -20,31 +20,41 @@ def record_quotes(world: World) -> None:
     alive = np.flatnonzero(marks.alive & (world.instruments.expiry_second > now))
     if not len(alive):
         return
-    sides = {side: _best(world, side, alive) for side in (Side.BUY, Side.SELL)}
-    quoted = sum(exchange.quotes.lots[side].sum(axis=(1, 2)) for side in sides)
-    _, instrument, lots = world.positions.entries()
-    long = lots > 0
-    interest = np.bincount(instrument[long], lots[long], minlength=len(world.instruments))
-    for place, series in enumerate(alive.tolist()):
-        bid, bid_lots = sides[Side.BUY][place]
-        ask, ask_lots = sides[Side.SELL][place]
+    bids, asks = _best(world, Side.BUY, alive), _best(world, Side.SELL, alive)
+    quoted = sum(exchange.quotes.lots[side].sum(axis=(1, 2)) for side in (Side.BUY, Side.SELL))
+    table = world.instruments
+    columns = (
+        table.expiry_second,
+        table.strike_usd,
+        table.is_call,
+        marks.value,
+        marks.delta,
+        marks.vega,
+        quoted,
+        world.positions.open_interest().astype(np.int64),
+    )
+    rows = zip(*(column[alive].tolist() for column in columns), strict=True)
+    for series, (bid, bid_lots), (ask, ask_lots), row in zip(
+        alive.tolist(), bids, asks, rows, strict=True
+    ):
+        expiry, strike_usd, is_call, value_usd, delta, vega, lots, held = row
         world.recorder.add(
             "quotes",
             now,
             world.series_names[series],
-            int(world.instruments.expiry_second[series]) - now,
-            float(world.instruments.strike_usd[series]),
-            bool(world.instruments.is_call[series]),
-            float(marks.value[series]),
-            float(marks.delta[series]),
-            float(marks.vega[series]),
+            expiry - now,
+            strike_usd,
+            is_call,
+            value_usd,
+            delta,
+            vega,
             float(marks.price_usd),
             bid * exchange.tick_usd if bid_lots else None,
             ask * exchange.tick_usd if ask_lots else None,
             bid_lots,
             ask_lots,
-            int(quoted[series]) + exchange.books[series].lots_in_all,
-            int(interest[series]),
+            lots + exchange.books[series].lots_in_all,
+            held,
         )
 
 

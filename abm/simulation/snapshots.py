@@ -135,9 +135,8 @@ def _record_chains(world: World) -> None:
         round_ = world.board[name]
         cash = [
             world.ledger.balance(world.holders.liquidator + liquidator, world.cash.token)
-            for liquidator, chain in enumerate(world.liquidators.chains)
-            if chain == name
-            and float(world.liquidators.exit_rank[liquidator]) >= world.strains.liquidators_gone
+            for liquidator in world.whereabouts.liquidators[name]
+            if float(world.liquidators.exit_rank[liquidator]) >= world.strains.liquidators_gone
         ]
         world.recorder.add(
             "chains",

@@ -47,6 +47,15 @@ class Whereabouts:
         return self._by_chain(self._world.place.venue_chains)
 
     @cached_property
+    def liquidators(self) -> dict[str, list[int]]:
+        """Liquidators by their chain."""
+        chains = self._world.liquidators.chains
+        return {
+            name: [number for number, chain in enumerate(chains) if chain == name]
+            for name in self._world.scenario.chains
+        }
+
+    @cached_property
     def under_way(self) -> NDArray[np.int64]:
         """Holders of what is on its way: auctions and the escrows of channels."""
         holders = self._world.holders
