@@ -11,7 +11,14 @@ from abm.agents.fund_depositor import DepositDesk, FundDepositor, choose_exit
 from abm.agents.guardian import Guardian, PauseDesk, choose_vote
 from abm.agents.hedging import choose_hedge
 from abm.agents.liquidator import BidDesk, Liquidator, Offer, choose_bids
-from abm.agents.market_maker import MakerDesk, MakerView, MarketMaker, choose_quotes
+from abm.agents.market_maker import (
+    MakerDesk,
+    MakerView,
+    MarketMaker,
+    Requoting,
+    choose_ladders,
+    choose_quotes,
+)
 from abm.agents.oracle import Oracle, OracleDesk, choose_publication
 from abm.agents.relayer import Pending, RelayDesk, Relayer, choose_messages
 from abm.agents.sandwich import choose_close_outs, choose_front_run
@@ -50,6 +57,7 @@ __all__ = [
     "RelayDesk",
     "Relayer",
     "Request",
+    "Requoting",
     "Searcher",
     "SearcherView",
     "Seen",
@@ -64,6 +72,7 @@ __all__ = [
     "choose_exit",
     "choose_front_run",
     "choose_hedge",
+    "choose_ladders",
     "choose_messages",
     "choose_offers",
     "choose_orders",

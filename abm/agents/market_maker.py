@@ -9,9 +9,11 @@ import mesa
 import numpy as np
 
 from abm.units import SECONDS_PER_DAY, SECONDS_PER_HOUR
-from abm.venue import MassQuote
+from abm.venue import MassQuote, best_of_ladders
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from abm.margin import Marks
@@ -54,9 +56,6 @@ class MakerView:
     adverse_move : float
         By how much the underlying had left its ladders behind when they were taken of late, as a
         fraction.
-    known_spreads : dict of float to tuple
-        What `half_spreads` has found for the same marks and times, by stress, with the parameters:
-        all makers of a venue share it.
     """
 
     marks: Marks
@@ -68,9 +67,6 @@ class MakerView:
     tick_usd: float
     funding_seconds: float = 0.0
     adverse_move: float = 0.0
-    known_spreads: dict[float, tuple[MarketMakers, NDArray[np.float64]]] = field(
-        default_factory=dict
-    )
 
 
 def choose_quotes(view: MakerView, parameters: MarketMakers) -> MassQuote | None:
@@ -95,40 +91,71 @@ def choose_quotes(view: MakerView, parameters: MarketMakers) -> MassQuote | None
     MassQuote or None
         None where free equity is below the withdrawal threshold.
     """
-    if view.free_share < parameters.withdraw_below:
-        return None
-    marks, tick = view.marks, view.tick_usd
-    width = min(view.stress, parameters.stress_width)
-    half = half_spreads(view, parameters, width)
-    if view.funding_seconds:
-        hours = view.funding_seconds / SECONDS_PER_HOUR
-        half = half * (1.0 + parameters.funding_width * min(hours**0.5, MOST_FUNDING_ROOT_HOURS))
-    fullness = np.minimum(np.maximum(view.inventory / parameters.inventory_limit_lots, -1.0), 1.0)
+    return choose_ladders([view], parameters)[0]
+
+
+def choose_ladders(views: Sequence[MakerView], parameters: MarketMakers) -> list[MassQuote | None]:
+    """Decide what `choose_quotes` does for several makers at once.
+
+    Parameters
+    ----------
+    views : sequence of MakerView, at least one
+        What each sees; all the same marks at the same time, and of the market the same.
+    parameters : MarketMakers
+        The scenario's.
+
+    Returns
+    -------
+    list of MassQuote or None
+        One for each view.
+    """
+    first = views[0]
+    marks, tick = first.marks, first.tick_usd
+    width = min(first.stress, parameters.stress_width)
+    waits = np.array([[_width_by_funding(view, parameters)] for view in views])
+    half = half_spreads(first, parameters, width) * waits
+    inventory = np.array([view.inventory for view in views])
+    fullness = np.minimum(np.maximum(inventory / parameters.inventory_limit_lots, -1.0), 1.0)
     shift = -parameters.inventory_skew_volatility * fullness
 
     bid_usd = marks.value + marks.vega * (shift - half)
     ask_usd = marks.value + marks.vega * (shift + half)
-    if view.adverse_move:
-        taken = parameters.adverse_selection_share * view.adverse_move * marks.price_usd
-        further = np.abs(marks.delta) * taken
+    if any(view.adverse_move for view in views):
+        moves = np.array([[view.adverse_move] for view in views])
+        further = np.abs(marks.delta) * (
+            parameters.adverse_selection_share * moves * marks.price_usd
+        )
         bid_usd, ask_usd = bid_usd - further, ask_usd + further
     bid = np.floor(bid_usd / tick).astype(np.int64)
     ask = np.ceil(ask_usd / tick).astype(np.int64)
     ask = np.maximum(ask, np.maximum(bid + 1, 1))
     step = np.maximum((ask - bid) // 2, 1)
 
-    levels = np.arange(view.levels)
-    outward = step[:, np.newaxis] * levels
-    ticks = np.empty((2, *outward.shape), dtype=np.int64)
-    np.subtract(bid[:, np.newaxis], outward, out=ticks[0])
-    np.add(ask[:, np.newaxis], outward, out=ticks[1])
+    levels = np.arange(first.levels)
+    outward = step[:, :, np.newaxis] * levels
+    makers, series = step.shape
+    ticks = np.empty((makers, 2, series, first.levels), dtype=np.int64)
+    np.subtract(bid[:, :, np.newaxis], outward, out=ticks[:, 0])
+    np.add(ask[:, :, np.newaxis], outward, out=ticks[:, 1])
     sizes = max(int(parameters.quote_lots / width), 1) * (1 + levels)
-    may_buy = marks.alive & (view.inventory < parameters.inventory_limit_lots)
-    may_sell = marks.alive & (view.inventory > -parameters.inventory_limit_lots)
+    may_buy = marks.alive & (inventory < parameters.inventory_limit_lots)
+    may_sell = marks.alive & (inventory > -parameters.inventory_limit_lots)
     lots = np.empty_like(ticks)
-    np.multiply(may_buy[:, np.newaxis] & (ticks[0] >= 1), sizes, out=lots[0])
-    np.multiply(may_sell[:, np.newaxis], sizes, out=lots[1])
-    return MassQuote.of(ticks, lots)
+    np.multiply(may_buy[:, :, np.newaxis] & (ticks[:, 0] >= 1), sizes, out=lots[:, 0])
+    np.multiply(may_sell[:, :, np.newaxis], sizes, out=lots[:, 1])
+    best = best_of_ladders(ticks, lots)
+    return [
+        None
+        if view.free_share < parameters.withdraw_below
+        else MassQuote.of(ticks[maker], lots[maker], best[maker])
+        for maker, view in enumerate(views)
+    ]
+
+
+def _width_by_funding(view: MakerView, parameters: MarketMakers) -> float:
+    """Return how many times as wide a maker quotes for what dollars from elsewhere would take."""
+    root_hours: float = (view.funding_seconds / SECONDS_PER_HOUR) ** 0.5
+    return 1.0 + parameters.funding_width * min(root_hours, MOST_FUNDING_ROOT_HOURS)
 
 
 def half_spreads(view: MakerView, parameters: MarketMakers, stress: float) -> NDArray[np.float64]:
@@ -155,11 +182,8 @@ def half_spreads(view: MakerView, parameters: MarketMakers, stress: float) -> ND
     Returns
     -------
     ndarray, shape (instruments,)
-        1.0 is 100 % a year; not to be written to.
+        1.0 is 100 % a year.
     """
-    known = view.known_spreads.get(stress)
-    if known is not None and known[0] is parameters:
-        return known[1]
     days = np.maximum(view.seconds_left / SECONDS_PER_DAY, SHORTEST_DAYS)
     size = np.abs(view.marks.delta)
     wing = parameters.wing_width * np.maximum(1.0 - size / WING_DELTA, 0.0) ** 2
@@ -168,8 +192,23 @@ def half_spreads(view: MakerView, parameters: MarketMakers, stress: float) -> ND
     exposed = parameters.exposure_seconds / SECONDS_PER_DAY / days
     gamma = 0.5 * view.marks.volatility * stress**2 * exposed
     half: NDArray[np.float64] = at_the_money * (stress + wing + deep) + gamma
-    view.known_spreads[stress] = parameters, half
     return half
+
+
+@dataclass(frozen=True)
+class Requoting:
+    """Makers that need new ladders at one moment and see the same, with those worked out so far.
+
+    Attributes
+    ----------
+    makers : list of int
+        By their slots.
+    ladders : dict of int to tuple
+        What each decides, with the parameters by which it does.
+    """
+
+    makers: list[int]
+    ladders: dict[int, tuple[MarketMakers, MassQuote | None]] = field(default_factory=dict)
 
 
 class MakerDesk(Protocol):
@@ -181,6 +220,10 @@ class MakerDesk(Protocol):
 
     def needs_new_quote(self, maker: int) -> bool:
         """Return whether price, inventory or time have moved enough to quote anew."""
+        ...
+
+    def requoting(self, maker: int) -> Requoting:
+        """Return the makers that need new ladders now and see what this one does."""
         ...
 
     def queue_quote(self, maker: int, quote: MassQuote | None) -> None:
@@ -206,8 +249,20 @@ class MarketMaker(mesa.Agent):
     def step(self) -> None:
         """Queue a new ladder if something moved, else the last one again."""
         if self.desk.needs_new_quote(self.slot):
-            self.desk.queue_quote(
-                self.slot, choose_quotes(self.desk.view(self.slot), self.parameters)
-            )
+            self.desk.queue_quote(self.slot, self._choose())
         else:
             self.desk.queue_same(self.slot)
+
+    def _choose(self) -> MassQuote | None:
+        """Decide, the first of several makers for all: one by one takes several times as long."""
+        together = self.desk.requoting(self.slot)
+        if self.slot in together.makers and not together.ladders:
+            views = [self.desk.view(maker) for maker in together.makers]
+            for maker, quote in zip(
+                together.makers, choose_ladders(views, self.parameters), strict=True
+            ):
+                together.ladders[maker] = self.parameters, quote
+        parameters, quote = together.ladders.get(self.slot, (None, None))
+        if parameters is self.parameters:
+            return quote
+        return choose_quotes(self.desk.view(self.slot), self.parameters)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import (
     fsum,  # exact: `sum` of floats rounds otherwise from Python 3.12 on
     log,
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from abm.agents import MakerView, Offer, Pending, TraderView
+from abm.agents import MakerView, Offer, Pending, Requoting, TraderView
 from abm.margin import unit_initial
 from abm.simulation.firms import accounts_behind, free_share, funding_seconds
 from abm.simulation.local_market import sale_multiple
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
     from abm.margin import Marks
     from abm.network import Transit
-    from abm.scenario.agents import MarketMakers
     from abm.simulation.world import World
     from abm.venue import Bid, MassQuote, Order
 
@@ -109,12 +108,12 @@ class OrderDesk:
 
 @dataclass(frozen=True, slots=True)
 class SeenAlike:
-    """What all makers of a clearing house see in one step, with the spreads that follow from it."""
+    """What all makers of a clearing house see in one step, and who of them quotes anew."""
 
     marks: Marks
     second: int
     seconds_left: NDArray[np.int64]
-    spreads: dict[float, tuple[MarketMakers, NDArray[np.float64]]] = field(default_factory=dict)
+    requoting: Requoting
 
 
 class QuoteDesk:
@@ -175,7 +174,6 @@ class QuoteDesk:
             adverse_move=(
                 world.adverse_selection.move(world, maker) if world.adverse_selection else 0.0
             ),
-            known_spreads=seen.spreads,
         )
 
     def _seen_alike(self, clearing: int) -> SeenAlike:
@@ -185,8 +183,20 @@ class QuoteDesk:
         seen = self._seen.get(clearing)
         if seen is None or seen.marks is not marks or seen.second != now:
             left = np.maximum(world.instruments.expiry_second - now, 0)
-            seen = self._seen[clearing] = SeenAlike(marks, now, left)
+            makers = [
+                maker
+                for maker, seat in enumerate(world.seats)
+                if int(world.clearing_of[seat.account]) == clearing
+                and not world.maker_is_gone(seat.firm)
+                and self.needs_new_quote(maker)
+            ]
+            seen = self._seen[clearing] = SeenAlike(marks, now, left, Requoting(makers))
         return seen
+
+    def requoting(self, maker: int) -> Requoting:
+        """Return the makers that need new ladders now and see what this one does."""
+        account = self._world.seats[maker].account
+        return self._seen_alike(int(self._world.clearing_of[account])).requoting
 
     def queue_quote(self, maker: int, quote: MassQuote | None) -> None:
         """Queue a ladder, or its withdrawal."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Whereabouts:
     """Accounts by place and by kind.
 
-    Every mask is of shape (accounts,), one for each chain of the scenario.
+    Every mask is of shape (accounts,).
     """
 
     def __init__(self, world: World) -> None:
@@ -28,23 +28,26 @@ class Whereabouts:
         chains = np.array(list(stand))
         return {chain: chains == chain for chain in self._world.scenario.chains}
 
+    def _numbers_by_chain(self, stand: Iterable[str]) -> dict[str, NDArray[np.int64]]:
+        return {chain: np.flatnonzero(there) for chain, there in self._by_chain(stand).items()}
+
     @cached_property
     def collateral(self) -> dict[str, NDArray[np.bool_]]:
-        """Accounts by the chain on which their collateral stands."""
+        """Masks of the accounts whose collateral stands on each chain."""
         chain_of = self._world.architecture.chain_of
         return self._by_chain(map(chain_of, range(len(self._world.clearing_of))))
 
     @cached_property
-    def vaults(self) -> dict[str, NDArray[np.bool_]]:
-        """Accounts by the chain of their vaults: at home, or at the venue."""
+    def vaults(self) -> dict[str, NDArray[np.int64]]:
+        """Accounts by the chain of their vaults, at home or at the venue, ascending."""
         place = self._world.place
         at_home = self._world.architecture.reached_by_message
-        return self._by_chain(place.home_chains if at_home else place.venue_chains)
+        return self._numbers_by_chain(place.home_chains if at_home else place.venue_chains)
 
     @cached_property
-    def venues(self) -> dict[str, NDArray[np.bool_]]:
-        """Accounts by the chain of the venue that they are margined at."""
-        return self._by_chain(self._world.place.venue_chains)
+    def venues(self) -> dict[str, NDArray[np.int64]]:
+        """Accounts by the chain of the venue that they are margined at, ascending."""
+        return self._numbers_by_chain(self._world.place.venue_chains)
 
     @cached_property
     def liquidators(self) -> dict[str, list[int]]:

@@ -8,7 +8,7 @@ from abm.venue.exchange import Exchange
 from abm.venue.hedges import HedgeBook
 from abm.venue.liquidation import Liquidation, Outcome, Stage
 from abm.venue.orders import Lifetime, Order, SelfTrade, Side, Trade, TradeKind, market_order
-from abm.venue.quotes import NO_ASK, NO_BID, MassQuote
+from abm.venue.quotes import NO_ASK, NO_BID, MassQuote, best_of_ladders
 from abm.venue.waterfall import Waterfall, WaterfallUse
 
 __all__ = [
@@ -34,5 +34,6 @@ __all__ = [
     "TradeKind",
     "Waterfall",
     "WaterfallUse",
+    "best_of_ladders",
     "market_order",
 ]

@@ -52,10 +52,17 @@ class MassQuote:
         self._keep(np.array([bid_ticks, ask_ticks]), np.array([bid_lots, ask_lots]))
 
     @classmethod
-    def of(cls, both_ticks: NDArray[np.int64], both_lots: NDArray[np.int64]) -> Self:
-        """Return a ladder of these arrays, which it keeps."""
+    def of(
+        cls,
+        both_ticks: NDArray[np.int64],
+        both_lots: NDArray[np.int64],
+        best: NDArray[np.int64] | None = None,
+    ) -> Self:
+        """Return a ladder of these arrays, which it keeps, with its `best` if that is known."""
         quote = cls.__new__(cls)
         quote._keep(both_ticks, both_lots)  # noqa: SLF001 - this class's own
+        if best is not None:
+            quote.best = best
         return quote
 
     def _keep(self, both_ticks: NDArray[np.int64], both_lots: NDArray[np.int64]) -> None:
@@ -74,12 +81,30 @@ class MassQuote:
     @cached_property
     def best(self) -> NDArray[np.int64]:
         """Best premium of each series, shape (2, instruments); where there is none, `NOTHING`."""
-        # The best level may have crossed the book when it was quoted, and traded away.
-        quoted = np.where(self.both_lots > 0, self.both_ticks, NOTHING)
-        best = np.empty(quoted.shape[:2], dtype=np.int64)
-        np.maximum.reduce(quoted[0], axis=1, out=best[0])
-        np.minimum.reduce(quoted[1], axis=1, out=best[1])
-        return best
+        return best_of_ladders(self.both_ticks, self.both_lots)
+
+
+def best_of_ladders(
+    both_ticks: NDArray[np.int64], both_lots: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return the best premiums of ladders with contracts left.
+
+    Parameters
+    ----------
+    both_ticks, both_lots : ndarray of int64, shape (..., 2, instruments, levels)
+        As a `MassQuote` has them.
+
+    Returns
+    -------
+    ndarray of int64, shape (..., 2, instruments)
+        `NOTHING` where nothing is quoted.
+    """
+    # The best level may have crossed the book when it was quoted, and traded away.
+    quoted = np.where(both_lots > 0, both_ticks, NOTHING)
+    best = np.empty(quoted.shape[:-1], dtype=np.int64)
+    np.maximum.reduce(quoted[..., 0, :, :], axis=-1, out=best[..., 0, :])
+    np.minimum.reduce(quoted[..., 1, :, :], axis=-1, out=best[..., 1, :])
+    return best
 
 
 class QuoteBoard:

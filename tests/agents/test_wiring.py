@@ -17,6 +17,7 @@ from abm.agents import (
     Oracle,
     Pending,
     Relayer,
+    Requoting,
     Trader,
     TraderView,
 )
@@ -176,6 +177,10 @@ class Quoting:
     def needs_new_quote(self, maker: int) -> bool:
         assert maker == 1
         return self.moved
+
+    def requoting(self, maker: int) -> Requoting:
+        assert maker == 1
+        return Requoting([1])
 
     def queue_quote(self, maker: int, quote: MassQuote | None) -> None:
         self.queued.append((maker, quote))
