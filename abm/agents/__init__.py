@@ -26,6 +26,7 @@ from abm.agents.searcher import Searcher, choose_back_run, choose_offers, choose
 from abm.agents.searcher_view import Purpose, Request, SearcherView, Seen
 from abm.agents.trader import (
     DRAWS_PER_ARRIVAL,
+    LiveSeries,
     Trader,
     TraderDesk,
     TraderView,
@@ -45,6 +46,7 @@ __all__ = [
     "FundDepositor",
     "Guardian",
     "Liquidator",
+    "LiveSeries",
     "MakerDesk",
     "MakerView",
     "MarketMaker",

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import mesa
 
@@ -13,8 +12,7 @@ if TYPE_CHECKING:
     from abm.scenario.agents import Relayers
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
+class Pending(NamedTuple):
     """A message that waits to be carried: its id, the fee offered and the gas it costs."""
 
     message: int
@@ -31,9 +29,12 @@ def choose_messages(
     >>> choose_messages(waiting, capacity=2, minimum_profit_usd=0.5)
     [1, 2]
     """
-    worth = [item for item in pending if item.fee_usd - item.gas_usd >= minimum_profit_usd]
-    worth.sort(key=lambda item: (item.gas_usd - item.fee_usd, item.message))
-    return [item.message for item in worth[:capacity]]
+    worth = sorted(
+        (gas_usd - fee_usd, message)
+        for message, fee_usd, gas_usd in pending
+        if fee_usd - gas_usd >= minimum_profit_usd
+    )
+    return [message for _, message in worth[:capacity]]
 
 
 class RelayDesk(Protocol):

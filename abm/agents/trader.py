@@ -28,6 +28,44 @@ MARKET_REACH = 0.25
 LIMIT_REACH = 0.10
 
 
+class LiveSeries:
+    """Series that have not expired and are worth more than a tick, at some marks.
+
+    Parameters
+    ----------
+    instruments : InstrumentTable
+    marks : Marks
+    tick_usd : float
+
+    Attributes
+    ----------
+    expiries : list of int
+        Seconds at which they expire, ascending.
+    """
+
+    def __init__(self, instruments: InstrumentTable, marks: Marks, tick_usd: float) -> None:
+        live = (marks.alive & (marks.value > tick_usd)).nonzero()[0]
+        # Each with its absolute delta, by expiry and type: whoever arrives looks at few of them.
+        self._by_kind: dict[tuple[int, bool], list[tuple[int, float]]] = {}
+        for series, expiry, is_call, delta in zip(
+            live.tolist(),
+            instruments.expiry_second[live].tolist(),
+            instruments.is_call[live].tolist(),
+            np.abs(marks.delta[live]).tolist(),
+            strict=True,
+        ):
+            self._by_kind.setdefault((expiry, not is_call), []).append((series, delta))
+        self.expiries = sorted(dict.fromkeys(expiry for expiry, _ in self._by_kind))
+
+    def nearest(self, expiry: int, delta: float, *, put: bool) -> int | None:
+        """Return the put or call of an expiry whose absolute delta is nearest, the first of some.
+
+        None where there is none.
+        """
+        there = self._by_kind.get((expiry, put))
+        return min(there, key=lambda item: abs(item[1] - delta))[0] if there else None
+
+
 @dataclass(frozen=True)
 class TraderView:
     """What a trader sees when it decides.
@@ -46,6 +84,8 @@ class TraderView:
     tick_usd : float
     trend : float
         Log move of the published price over the scenario's look-back.
+    known_live : LiveSeries or None
+        Those of these marks, where they have been looked up: traders share them.
     """
 
     instruments: InstrumentTable
@@ -55,27 +95,26 @@ class TraderView:
     wealth_usd: float
     tick_usd: float
     trend: float = 0.0
+    known_live: LiveSeries | None = None
+
+    @property
+    def live(self) -> LiveSeries:
+        """Series that are worth asking for."""
+        return self.known_live or LiveSeries(self.instruments, self.marks, self.tick_usd)
 
 
 def choose_instrument(view: TraderView, parameters: Traders, draws: Sequence[float]) -> int | None:
     """Return the live series of a drawn expiry and type whose delta is nearest a drawn target."""
-    strategy = STRATEGIES[parameters.strategy]
-    table, marks = view.instruments, view.marks
-    alive = marks.alive & (marks.value > view.tick_usd)
-    expiries = sorted(dict.fromkeys(table.expiry_second[alive].tolist()))
-    if not expiries:
+    strategy, live = STRATEGIES[parameters.strategy], view.live
+    if not live.expiries:
         return None
-    expiry = expiries[min(int(draws[0] * len(expiries)), len(expiries) - 1)]
+    last = len(live.expiries) - 1
+    expiry = live.expiries[min(int(draws[0] * len(live.expiries)), last)]
     put = wants_put(strategy, parameters.put_share, view.trend, draws[1])
     if put is None:
         return None
-    fits = alive & (table.expiry_second == expiry) & (table.is_call != put)
-    fitting = fits.nonzero()[0]
-    if not len(fitting):
-        return None
     low, high = strategy.delta
-    distance = np.abs(np.abs(marks.delta[fitting]) - (low + draws[2] * (high - low)))
-    return int(fitting[distance.argmin()])
+    return live.nearest(expiry, low + draws[2] * (high - low), put=put)
 
 
 def choose_orders(

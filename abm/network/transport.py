@@ -165,8 +165,10 @@ class Transport:
 
     def fee_offered(self, transit: Transit, now: int) -> float:
         """Return the fee a relayer would get, in dollars: it doubles while the message waits."""
-        waited = max(now - transit.ready_second, 0)
+        waited = now - transit.ready_second
         rule = self._scenario.gas
+        if waited < rule.bump_after_seconds:
+            return transit.fee_usd
         doublings = min(int(waited // rule.bump_after_seconds), rule.highest_bumps)
         return transit.fee_usd * 2.0**doublings
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from abm.agents import MakerView, Offer, Pending, Requoting, TraderView
+from abm.agents import LiveSeries, MakerView, Offer, Pending, Requoting, TraderView
 from abm.margin import unit_initial
 from abm.simulation.firms import accounts_behind, free_share, funding_seconds
 from abm.simulation.local_market import sale_multiple
@@ -35,13 +35,22 @@ REQUOTE_SECONDS = 600
 REQUOTE_INVENTORY = 0.02
 
 
+@dataclass(frozen=True, slots=True)
+class OfferedToTraders:
+    """What all traders of a clearing house see while its marks stand."""
+
+    marks: Marks
+    unit_margin_usd: NDArray[np.float64]
+    live: LiveSeries
+
+
 class OrderDesk:
     """Serves traders."""
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._draws: dict[int, Sequence[float]] = {}
-        self._unit_margin: dict[int, tuple[Marks, NDArray[np.float64]]] = {}
+        self._offered: dict[int, OfferedToTraders] = {}
 
     def arrive(self, draws: dict[int, Sequence[float]]) -> None:
         """Set the uniforms of this step's arrivals, by account."""
@@ -55,14 +64,16 @@ class OrderDesk:
         """Return what a trader sees."""
         world = self._world
         initial = world.beliefs.initial[account]
+        offered = self._offered_to(int(world.clearing_of[account]))
         return TraderView(
             instruments=world.instruments,
-            marks=world.book_of(account).marks,
-            unit_margin_usd=self._unit_margins(account),
+            marks=offered.marks,
+            unit_margin_usd=offered.unit_margin_usd,
             free_margin_usd=float(world.beliefs.equity[account] - initial),
             wealth_usd=float(world.traders.wealth_usd[account]),
             tick_usd=world.exchange.tick_usd,
             trend=self._trend(account),
+            known_live=offered.live,
         )
 
     def _trend(self, account: int) -> float:
@@ -74,14 +85,16 @@ class OrderDesk:
         )
         return log(history[-1] / history[max(len(history) - 1 - back, 0)]) if history else 0.0
 
-    def _unit_margins(self, account: int) -> NDArray[np.float64]:
-        number = int(self._world.clearing_of[account])
-        book = self._world.books[number]
-        known = self._unit_margin.get(number)
-        if known is None or known[0] is not book.marks:
-            known = book.marks, unit_initial(book.margin, len(self._world.instruments))
-            self._unit_margin[number] = known
-        return known[1]
+    def _offered_to(self, clearing: int) -> OfferedToTraders:
+        """Return what all traders of a clearing house see alike."""
+        world = self._world
+        book, instruments = world.books[clearing], world.instruments
+        known = self._offered.get(clearing)
+        if known is None or known.marks is not book.marks:
+            unit = unit_initial(book.margin, len(instruments))
+            live = LiveSeries(instruments, book.marks, world.exchange.tick_usd)
+            known = self._offered[clearing] = OfferedToTraders(book.marks, unit, live)
+        return known
 
     def queue_order(self, order: Order) -> None:
         """Queue an order.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from abm.agents import DRAWS_PER_ARRIVAL, TraderView, choose_orders
+from abm.agents import DRAWS_PER_ARRIVAL, LiveSeries, TraderView, choose_orders
 from abm.agents.strategies import STRATEGIES
 from abm.margin import unit_initial
 from abm.market import worth_usd
@@ -77,6 +77,7 @@ def open_positions(world: World) -> None:
     draws = rng.random((len(world.traders), DRAWS_PER_ARRIVAL + 1))
     unit = unit_initial(world.books[0].margin, len(world.instruments))
     mean = world.scenario.venue.opening_utilisation
+    live = LiveSeries(world.instruments, world.marks, world.exchange.tick_usd)
     for trader in range(len(world.traders) - len(world.traders.searchers)):
         rule = trader_rule(world.scenario, world.traders, trader)
         view = TraderView(
@@ -86,6 +87,7 @@ def open_positions(world: World) -> None:
             float(world.beliefs.equity[trader]),
             float(world.traders.wealth_usd[trader]),
             world.exchange.tick_usd,
+            known_live=live,
         )
         *choice, utilisation = draws[trader].tolist()
         # Uniform between (2 * mean - 1) and 1, so that its mean is the scenario's.

@@ -246,11 +246,11 @@ class LiquidationDesk:
     def advance(self, beliefs: Beliefs, now: int, works: NDArray[np.bool_] | None = None) -> None:
         """Take every open liquidation one step further; ``works`` as `call_breaches` has it."""
         at_once = self.rule.close_out == "at_once"
+        working = None if works is None else works.tolist()
         in_hand = [
-            liquidation
-            for liquidation in self._open.values()
-            if (at_once or liquidation.stage in IN_HAND)
-            and (works is None or works[liquidation.account])
+            item
+            for item in self._open.values()
+            if (at_once or item.stage in IN_HAND) and (working is None or working[item.account])
         ]
         offered = [Offered(clearing.exchanges) for clearing in self._clearings] if in_hand else []
         for liquidation in in_hand:

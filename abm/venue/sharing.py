@@ -39,15 +39,11 @@ def share_out(amount: int, weights: NDArray[np.int64]) -> NDArray[np.int64]:
     total = int(weights.sum())
     if amount == 0 or total == 0:
         return np.zeros_like(weights)
+    shares, remainders = _divided(amount, weights, total)
     # Whoever has no weight gets nothing of what rounding leaves either: there are always more
     # remainders above 0 than units left.
-    counted = weights.nonzero()[0]
-    shares, remainders = _divided(amount, weights[counted], total)
-    left = amount - int(shares.sum())
-    shares[_largest(remainders, left)] += 1
-    found = np.zeros_like(weights)
-    found[counted] = shares
-    return found
+    shares += _largest(remainders, amount - int(shares.sum()))
+    return shares
 
 
 def _divided(
