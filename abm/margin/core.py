@@ -15,7 +15,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from abm.margin.checks import check_number
-from abm.market.pricing import black_value, sensitivities
+from abm.market.pricing import black_value, value_delta_vega
 from abm.market.surface import broadcast_volatility, implied_volatility
 from abm.units import SECONDS_PER_YEAR
 
@@ -72,14 +72,14 @@ def mark_instruments(
     alive = instruments.expiry_second > now
     volatility = implied_volatility(price_usd, level, instruments.strike_usd, left, rule)
     years = left / SECONDS_PER_YEAR
-    greeks = sensitivities(
+    value, delta, vega = value_delta_vega(
         price_usd, instruments.strike_usd, years, volatility, instruments.is_call
     )
     return Marks(
         price_usd=price_usd,
-        value=np.where(alive, greeks.value, 0.0),
-        delta=np.where(alive, greeks.delta, 0.0),
-        vega=np.where(alive, greeks.vega, 0.0),
+        value=np.where(alive, value, 0.0),
+        delta=np.where(alive, delta, 0.0),
+        vega=np.where(alive, vega, 0.0),
         volatility=volatility,
         alive=alive,
     )

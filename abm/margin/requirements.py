@@ -12,7 +12,7 @@ from abm.margin.checks import check_number, checked_numbers
 from abm.margin.core import Marks, Requirements
 from abm.margin.methods import METHODS
 from abm.market.instruments import InstrumentTable
-from abm.market.pricing import sensitivities
+from abm.market.pricing import value_delta_vega
 from abm.scenario.market import StressGrid
 from abm.units import SECONDS_PER_YEAR
 
@@ -94,9 +94,9 @@ def margin_requirements(
         raise ValueError(f"is_call has shape {call.shape}; it must be {strike.shape}")
     positions = _positions(lots, len(strike))
     table = InstrumentTable(np.rint(left).astype(np.int64), strike, call)
-    greeks = sensitivities(price_usd, strike, left / SECONDS_PER_YEAR, implied, call)
+    value, delta, vega = value_delta_vega(price_usd, strike, left / SECONDS_PER_YEAR, implied, call)
     alive = np.ones(len(strike), dtype=np.bool_)
-    marks = Marks(price_usd, greeks.value, greeks.delta, greeks.vega, implied, alive)
+    marks = Marks(price_usd, value, delta, vega, implied, alive)
     parameters = StressGrid() if grid is None else grid
     return METHODS[method](parameters).prepare(table, marks, 0).requirements(positions)
 

@@ -7,7 +7,7 @@ money in dollars for one contract on one unit of the underlying.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -282,34 +282,70 @@ def sensitivities(
     dividend: ArrayLike = 0.0,
 ) -> Greeks:
     """Return what `greeks` does, for trusted input: nothing is checked."""
-    rate, dividend = np.asarray(rate, dtype=np.float64), np.asarray(dividend, dtype=np.float64)
     spot, strike = np.asarray(spot, dtype=np.float64), np.asarray(strike, dtype=np.float64)
     time, vol = np.asarray(years, dtype=np.float64), np.asarray(volatility, dtype=np.float64)
+    rate, dividend = np.asarray(rate, dtype=np.float64), np.asarray(dividend, dtype=np.float64)
     discount, growth = np.exp(-rate * time), np.exp(-dividend * time)
-    deviation = vol * np.sqrt(time)
-    alive = deviation > SMALLEST_TOTAL_VOLATILITY
-    safe = np.where(alive, deviation, SMALLEST_TOTAL_VOLATILITY)
-    d1 = (log_ratio(spot, strike) + (rate - dividend) * time) / safe + 0.5 * safe
-    d2 = d1 - safe
-    sign = np.where(is_call, 1.0, -1.0)
-    in_spot, in_strike = ndtr(sign * d1), ndtr(sign * d2)
-    density = np.where(alive, np.exp(-0.5 * d1 * d1) / ROOT_TWO_PI, 0.0)
-    root = np.sqrt(time)
-    safe_vol = np.where(alive, vol, 1.0)
-    safe_root = np.where(alive, root, 1.0)
+    terms = _Terms.of(spot, strike, time, vol, is_call, rate - dividend)
+    d1, d2, sign, density = terms.d1, terms.d1 - terms.safe, terms.sign, terms.density
+    in_spot, in_strike = terms.in_spot, ndtr(sign * d2)
+    safe_vol = np.where(terms.alive, vol, 1.0)
+    safe_root = np.where(terms.alive, terms.root, 1.0)
     spread = spot * growth * density
     carry = sign * (dividend * spot * growth * in_spot - rate * strike * discount * in_strike)
     return Greeks(
-        value=black_value(spot * growth / discount, strike, deviation, is_call, discount),
+        value=black_value(spot * growth / discount, strike, terms.deviation, is_call, discount),
         delta=sign * growth * in_spot,
-        gamma=growth * density / (spot * safe),
-        vega=spread * root,
-        volga=spread * root * d1 * d2 / safe_vol,
+        gamma=growth * density / (spot * terms.safe),
+        vega=spread * terms.root,
+        volga=spread * terms.root * d1 * d2 / safe_vol,
         vanna=-growth * density * d2 / safe_vol,
         theta=-spread * safe_vol / (2.0 * safe_root) + carry,
         rho=sign * strike * time * discount * in_strike,
         dividend_rho=-sign * spot * time * growth * in_spot,
     )
+
+
+def value_delta_vega(
+    spot: float, strike: Floats, years: Floats, volatility: Floats, is_call: NDArray[np.bool_]
+) -> tuple[Floats, Floats, Floats]:
+    """Return these three of `sensitivities`, without rate and yield: what a mark is made of."""
+    terms = _Terms.of(np.asarray(spot), strike, years, volatility, is_call, 0.0)
+    value = black_value(spot, strike, terms.deviation, is_call)
+    return value, terms.sign * terms.in_spot, spot * terms.density * terms.root
+
+
+class _Terms(NamedTuple):
+    """What the sensitivities of a table of options have in common."""
+
+    root: Floats
+    deviation: Floats
+    alive: NDArray[np.bool_]
+    safe: Floats
+    d1: Floats
+    sign: Floats
+    in_spot: Floats
+    density: Floats
+
+    @classmethod
+    def of(
+        cls,
+        spot: Floats,
+        strike: Floats,
+        time: Floats,
+        vol: Floats,
+        is_call: ArrayLike,
+        drift: Floats | float,
+    ) -> Self:
+        """Return the terms; ``drift`` is the rate less the yield."""
+        root = np.sqrt(time)
+        deviation = vol * root
+        alive = deviation > SMALLEST_TOTAL_VOLATILITY
+        safe = np.where(alive, deviation, SMALLEST_TOTAL_VOLATILITY)
+        d1 = (log_ratio(spot, strike) + drift * time) / safe + 0.5 * safe
+        sign = np.where(is_call, 1.0, -1.0)
+        density = np.where(alive, np.exp(-0.5 * d1 * d1) / ROOT_TWO_PI, 0.0)
+        return cls(root, deviation, alive, safe, d1, sign, ndtr(sign * d1), density)
 
 
 def check_shapes(**arguments: ArrayLike) -> None:

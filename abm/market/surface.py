@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from abm.scenario.market import Volatility
     from abm.scenario.prices import VolatilityIndex
 
+    Floats = NDArray[np.float64]
+    Number = float | Floats
+
 SHORTEST_SMILE_YEARS = SHORTEST_SMILE_DAYS * SECONDS_PER_DAY / SECONDS_PER_YEAR
 # Below this curvature m and sigma, of the order of its inverse, would overflow.
 NEARLY_FLAT = 1e-100
@@ -176,12 +179,8 @@ def ssvi_total_variance(
 
 
 def _total_variance(
-    log_strike: NDArray[np.float64],
-    theta: NDArray[np.float64],
-    correlation: float,
-    curvature: float,
-    power: float,
-) -> NDArray[np.float64]:
+    log_strike: Floats, theta: Floats, correlation: float, curvature: float, power: float
+) -> Floats:
     # theta * phi(theta) = eta * (theta / (1 + theta))**(1 - gamma): one power instead of two.
     wing = curvature * (theta / (1.0 + theta)) ** (1.0 - power) * log_strike
     root = np.hypot(wing + correlation * theta, math.sqrt(1.0 - correlation**2) * theta)
@@ -362,14 +361,10 @@ def implied_volatility(
 
 
 def broadcast_volatility(
-    price_usd: float | NDArray[np.float64],
-    level: float | NDArray[np.float64],
-    strike_usd: NDArray[np.float64],
-    seconds_left: NDArray[np.int64],
-    rule: Volatility,
-) -> NDArray[np.float64]:
+    price_usd: Number, level: Number, strike_usd: Floats, left: NDArray[np.int64], rule: Volatility
+) -> Floats:
     """Return `implied_volatility` of arguments that broadcast, for trusted input."""
-    years = np.maximum(seconds_left / SECONDS_PER_YEAR, SHORTEST_SMILE_YEARS)
+    years = np.maximum(left / SECONDS_PER_YEAR, SHORTEST_SMILE_YEARS)
     total = _total_variance(
         np.log(strike_usd / price_usd),
         _at_the_money(level, years, rule) ** 2 * years,
@@ -381,9 +376,7 @@ def broadcast_volatility(
     return volatility
 
 
-def _at_the_money(
-    level: float | NDArray[np.float64], years: NDArray[np.float64], rule: Volatility
-) -> NDArray[np.float64]:
+def _at_the_money(level: Number, years: Floats, rule: Volatility) -> Floats:
     term = np.maximum(TERM_YEARS / years, 1.0) ** rule.term_power
     return np.minimum(level * term, rule.highest)
 
