@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from abm.agents import MakerView, choose_quotes
+from abm.agents import MakerView, choose_ladders, choose_quotes
 from abm.agents.market_maker import half_spreads
 from abm.margin import Marks
 from abm.scenario.agents import MarketMakers
-
-if TYPE_CHECKING:
-    from abm.venue import MassQuote
+from abm.venue import MassQuote, best_of_ladders
 
 DAY = 86_400
 RULE = MarketMakers(
@@ -255,3 +252,32 @@ def test_a_quote_is_further_away_by_delta_times_the_move_that_faster_ones_have_t
 
     # Two thousandths of a price of 100, at a delta of 0.5.
     assert half_usd(0.002) - half_usd(0.0) == pytest.approx(further_usd, abs=1.1e-4)
+
+
+@given(
+    st.lists(
+        st.builds(
+            view,
+            inventory=st.integers(-150, 150),
+            free=st.sampled_from([0.05, 1.0]),
+            funding_seconds=st.sampled_from([0.0, 1_800.0]),
+        ),
+        min_size=1,
+        max_size=4,
+    ),
+    st.lists(st.sampled_from([0.0, 0.002]), min_size=4, max_size=4),
+)
+@settings(deadline=None, max_examples=60)
+def test_makers_who_decide_together_decide_as_each_would(
+    views: list[MakerView], moves: list[float]
+) -> None:
+    rule = RULE.model_copy(update={"funding_width": 1.0, "adverse_selection_share": 0.5})
+    views = [replace(seen, adverse_move=move) for seen, move in zip(views, moves, strict=False)]
+    for seen, together in zip(views, choose_ladders(views, rule), strict=True):
+        alone = choose_quotes(seen, rule)
+        assert (alone is None) == (together is None)
+        if alone is not None and together is not None:
+            np.testing.assert_array_equal(together.both_ticks, alone.both_ticks)
+            np.testing.assert_array_equal(together.both_lots, alone.both_lots)
+            best = best_of_ladders(together.both_ticks, together.both_lots)
+            np.testing.assert_array_equal(together.best, best)

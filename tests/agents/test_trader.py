@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -9,7 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from abm.agents import DRAWS_PER_ARRIVAL, TraderView, choose_orders, choose_top_up
+from abm.agents import DRAWS_PER_ARRIVAL, LiveSeries, TraderView, choose_orders, choose_top_up
+from abm.agents.strategies import STRATEGIES as KNOWN
+from abm.agents.trader import choose_instrument
 from abm.margin import Marks
 from abm.market import InstrumentTable
 from abm.scenario.agents import Traders
@@ -301,3 +304,32 @@ def test_a_top_up_is_enough_or_all_there_is_and_hardly_more_than_enough(
     value = sum(moved * each for moved, each in zip(units, worth, strict=True))
     assert value >= 1.1 * shortfall * (1 - 1e-9) or units == wallet
     assert value <= 1.1 * shortfall + max(worth) + 1e-6 * shortfall
+
+
+@given(
+    st.lists(st.booleans(), min_size=8, max_size=8),
+    st.lists(st.sampled_from([0.01, 0.05, 1.0]), min_size=8, max_size=8),
+    st.lists(st.floats(0.0, 0.999), min_size=6, max_size=6),
+)
+def test_the_series_chosen_is_the_live_one_of_the_drawn_kind_that_is_nearest(
+    alive: list[bool], value: list[float], uniforms: list[float]
+) -> None:
+    seen = view(alive=alive, value=value)
+    found = choose_instrument(seen, rule("buy_options"), uniforms)
+    live = [series for series in range(8) if alive[series] and value[series] > seen.tick_usd]
+    expiries = sorted(set(EXPIRY[live].tolist()))
+    if not expiries:
+        assert found is None
+        return
+    strategy = KNOWN["buy_options"]
+    expiry = expiries[int(uniforms[0] * len(expiries))]
+    put = uniforms[1] < strategy.put_share
+    low, high = strategy.delta
+    distance = {
+        series: abs(abs(DELTA[series]) - (low + uniforms[2] * (high - low)))
+        for series in live
+        if EXPIRY[series] == expiry and CALL[series] != put
+    }
+    assert found == min(distance, key=distance.__getitem__, default=None)
+    shared = replace(seen, known_live=LiveSeries(seen.instruments, seen.marks, seen.tick_usd))
+    assert choose_instrument(shared, rule("buy_options"), uniforms) == found

@@ -199,6 +199,30 @@ def test_a_market_maker_queues_its_ladder(model: mesa.Model) -> None:
     assert desk.renewed == []
 
 
+def test_makers_with_parameters_of_their_own_keep_to_them(model: mesa.Model) -> None:
+    together = Requoting([1, 2])
+
+    class Beside(Quoting):
+        def view(self, maker: int) -> MakerView:
+            return super().view(min(maker, 1))
+
+        def needs_new_quote(self, maker: int) -> bool:
+            return super().needs_new_quote(min(maker, 1))
+
+        def requoting(self, maker: int) -> Requoting:
+            assert maker in together.makers
+            return together
+
+    desk = Beside()
+    rules = [MarketMakers(count=2, capital_usd=1.0, quote_lots=lots) for lots in (7, 9)]
+    for slot, parameters in enumerate(rules, start=1):
+        MarketMaker(model, slot, parameters, desk).step()
+    lots = {
+        maker: None if quote is None else quote.bid_lots.tolist() for maker, quote in desk.queued
+    }
+    assert lots == {1: [[7, 14]], 2: [[9, 18]]}
+
+
 def test_a_market_maker_queues_its_withdrawal(model: mesa.Model) -> None:
     desk = Quoting(free=0.0)
     MarketMaker(model, 1, MarketMakers(count=1, capital_usd=1.0), desk).step()

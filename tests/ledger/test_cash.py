@@ -85,6 +85,12 @@ def test_a_negative_move_is_refused(book: CashBook) -> None:
     assert book.balances.tolist() == [600, 0, 0]
 
 
+def test_an_account_pays_some_and_is_paid_by_others_at_once(book: CashBook) -> None:
+    book.pay(0, [(1, 70), (2, -30), (1, 5)])
+    assert book.balances.tolist() == [555, 75, -30]
+    assert book.breaches() == []
+
+
 def test_a_settlement_changes_all_accounts_at_once(book: CashBook) -> None:
     book.settle(np.array([-100, 30, 70]))
     assert book.balances.tolist() == [500, 30, 70]

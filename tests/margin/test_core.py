@@ -22,6 +22,7 @@ from abm.margin import (
     SpanMethod,
     mark_instruments,
     option_values,
+    option_values_along,
     renewed,
     span_points,
     stress_changes,
@@ -240,6 +241,22 @@ def test_values_alone_are_the_values_of_the_marks(price: float, level: float, no
     marks = mark_instruments(SERIES, price, level, now, SMILE)
     values = option_values(SERIES, price, level, now, SMILE)
     np.testing.assert_allclose(values, marks.value, rtol=1e-12, atol=1e-12)
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(20.0, 500.0), st.floats(0.2, 2.0), st.integers(0, 31 * DAY)),
+        min_size=1,
+        max_size=5,
+    )
+)
+@settings(deadline=None, max_examples=40)
+def test_values_at_many_moments_are_those_at_each(moments: list[tuple[float, float, int]]) -> None:
+    price, level, now = (np.array(column) for column in zip(*moments, strict=True))
+    for found, moment in zip(
+        option_values_along(SERIES, price, level, now, SMILE), moments, strict=True
+    ):
+        np.testing.assert_array_equal(found, option_values(SERIES, *moment, SMILE))
 
 
 def test_a_short_call_needs_its_worst_loss_over_the_points_of_span(make_book: BookMaker) -> None:

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from abm.margin import PositionTable
+from abm.margin import PositionTable, positions
 
 ACCOUNTS, SERIES = 6, 4
 
@@ -67,6 +67,16 @@ class AgainstDenseArray(RuleBasedStateMachine):
         super().__init__()
         self.table = PositionTable(ACCOUNTS, SERIES)
         self.dense = np.zeros((ACCOUNTS, SERIES), dtype=np.int64)
+        self.patch = pytest.MonkeyPatch()
+
+    @initialize(kept=st.sampled_from([0, 2, 4_096]), few=st.sampled_from([0, 2, 256]))
+    def remember(self, kept: int, few: int) -> None:
+        """Whatever it keeps beside the sorted table, and from whichever rows it looks up."""
+        self.patch.setattr(positions, "ROWS_KEPT", kept)
+        self.patch.setattr(positions, "FEW_ROWS", few)
+
+    def teardown(self) -> None:
+        self.patch.undo()
 
     @rule(
         buyer=st.integers(0, ACCOUNTS - 1),
@@ -78,6 +88,17 @@ class AgainstDenseArray(RuleBasedStateMachine):
         self.table.trade(buyer, seller, series, lots)
         self.dense[buyer, series] += lots
         self.dense[seller, series] -= lots
+
+    @rule(
+        account=st.integers(0, ACCOUNTS - 1),
+        series=st.integers(0, SERIES - 1),
+        others=st.lists(st.tuples(st.integers(0, ACCOUNTS - 1), st.integers(-3, 3)), max_size=3),
+    )
+    def trade_with(self, account: int, series: int, others: list[tuple[int, int]]) -> None:
+        self.table.trade_with(account, series, others)
+        for other, lots in others:
+            self.dense[account, series] += lots
+            self.dense[other, series] -= lots
 
     @precondition(lambda self: bool(self.dense.any()))
     @rule(data=st.data())
@@ -130,12 +151,12 @@ class AgainstDenseArray(RuleBasedStateMachine):
     def every_series_sums_to_zero(self) -> None:
         assert self.table.breaches() == []
 
-    @invariant()
+    @rule()
     def rows_agree(self) -> None:
         for account in range(ACCOUNTS):
             np.testing.assert_array_equal(self.table.row(account), self.dense[account])
 
-    @invariant()
+    @rule()
     def sides_agree(self) -> None:
         bits = 1 << np.arange(SERIES)
         for account, row in enumerate(self.dense):

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 
 from abm.market import Greeks, black_76, black_scholes_merton, black_value, greeks
-from abm.market.pricing import BLOCK, log_ratio
+from abm.market.pricing import BLOCK, log_ratio, sensitivities, value_delta_vega
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -214,6 +214,24 @@ MARKETS = st.fixed_dictionaries(
         "dividend": st.floats(-0.1, 0.1),
     }
 )
+
+
+@given(
+    spot=st.floats(50.0, 150.0),
+    volatility=st.floats(0.0, 1.5),
+    years=st.lists(st.floats(0.0, 2.0), min_size=4, max_size=4),
+)
+@settings(deadline=None, max_examples=60)
+def test_what_a_mark_is_made_of_is_what_all_sensitivities_say(
+    spot: float, volatility: float, years: list[float]
+) -> None:
+    strike, calls = np.array([80.0, 100.0, 100.0, 130.0]), np.array([True, True, False, False])
+    at = spot, strike, np.array(years), np.full(4, volatility), calls
+    value, delta, vega = value_delta_vega(*at)
+    known = sensitivities(*at)
+    np.testing.assert_array_equal(value, known.value)
+    np.testing.assert_array_equal(delta, known.delta)
+    np.testing.assert_array_equal(vega, known.vega)
 
 
 @given(market=MARKETS, is_call=st.booleans())

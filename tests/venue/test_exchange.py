@@ -387,3 +387,30 @@ def test_a_prospect_is_what_the_order_then_trades(floor: Floor) -> None:
     assert floor.exchange.prospect(market_order(0, 0, Side.SELL, 4)) == (0, 0)
     assert floor.exchange.submit(market_order(0, 0, Side.BUY, 4), 100.0) == 4
     assert [fill[2:] for fill in floor.fills()] == [(3, 25), (1, 30)]
+
+
+def test_a_sweep_takes_quotes_from_the_best_on_and_passes_by_those_of_one_maker(
+    floor: Floor,
+) -> None:
+    quote(floor, 0, ladder(asks=((10, 2), (12, 4))))
+    quote(floor, 1, ladder(asks=((10, 3), (11, 5))))
+    board = floor.exchange.quotes
+    assert board.sweep(Side.SELL, 0, 9, 11, without=0) == [(1, 3, 10), (1, 5, 11)]
+    assert board.taken == [{}, {(Side.SELL, 0, 0): 3, (Side.SELL, 0, 1): 5}]
+    assert [entry[0] for entry in board.ranked(Side.SELL, 0)] == [10, 12]
+    assert board.best(Side.SELL).tolist() == [10, NO_ASK]
+    assert board.sweep(Side.SELL, 0, 3, 12, without=None) == [(0, 2, 10), (0, 1, 12)]
+    assert board.best_of(Side.SELL, 0) == 12
+    assert board.lots_by_maker().tolist() == [3, 0]
+    assert board.sweep(Side.BUY, 0, 1, 1, without=None) == []
+
+
+def test_an_order_that_sweeps_pays_each_its_premium_and_one_fee_for_all(floor: Floor) -> None:
+    quote(floor, 0, ladder(asks=((10, 2),)))
+    quote(floor, 1, ladder(asks=((11, 2),)))
+    before = floor.cash.balances.copy()
+    assert floor.buy(0, 3, 11) == 3
+    changes = (floor.cash.balances - before).tolist()
+    assert changes == [-(20 + 11 + 3) * TICK, 0, 0, 20 * TICK, 11 * TICK, 3 * TICK]
+    assert [trade.lots for trade in floor.exchange.trades[-2:]] == [2, 1]
+    assert floor.exchange.maker_moves == [1, 1]
