@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from abm.market.pricing import ROOT_TWO_PI, black_value, check_shapes, log_ratio
+from abm.market.pricing import ROOT_TWO_PI, black_value, log_ratio
+from abm.market.pricing_checks import check_shapes
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

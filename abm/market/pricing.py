@@ -13,6 +13,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr
 
+from abm.market.pricing_checks import (
+    check_above_zero,
+    check_not_negative,
+    check_shapes,
+    check_spot_inputs,
+)
+
 # Below this total volatility the value is the intrinsic one to the last bit of a float64.
 SMALLEST_TOTAL_VOLATILITY = 1e-12
 # Below this the subtraction may round, and the quotient is the better way.
@@ -161,8 +168,8 @@ def black_76(
         is_call=is_call,
         discount=discount,
     )
-    _check(forward=forward, strike=strike, discount=discount)
-    _check_not_negative(years=years, volatility=volatility)
+    check_above_zero(forward=forward, strike=strike, discount=discount)
+    check_not_negative(years=years, volatility=volatility)
     total = np.asarray(volatility, dtype=np.float64) * np.sqrt(np.asarray(years))
     return black_value(forward, strike, total, is_call, discount)
 
@@ -204,7 +211,7 @@ def black_scholes_merton(
     ----------
     R. C. Merton, Theory of rational option pricing, Bell J. Economics 4 (1973), section 7.
     """
-    _check_spot_inputs(spot, strike, years, volatility, is_call, rate, dividend)
+    check_spot_inputs(spot, strike, years, volatility, is_call, rate, dividend)
     time = np.asarray(years, dtype=np.float64)
     discount = np.exp(-np.asarray(rate) * time)
     forward = np.asarray(spot) * np.exp((np.asarray(rate) - np.asarray(dividend)) * time)
@@ -267,7 +274,7 @@ def greeks(
     ----------
     E. G. Haug, The Complete Guide to Option Pricing Formulas, 2nd ed. (2007), chapter 2.
     """
-    _check_spot_inputs(spot, strike, years, volatility, is_call, rate, dividend)
+    check_spot_inputs(spot, strike, years, volatility, is_call, rate, dividend)
     return sensitivities(spot, strike, years, volatility, is_call, rate=rate, dividend=dividend)
 
 
@@ -346,90 +353,3 @@ class _Terms(NamedTuple):
         sign = np.where(is_call, 1.0, -1.0)
         density = np.where(alive, np.exp(-0.5 * d1 * d1) / ROOT_TWO_PI, 0.0)
         return cls(root, deviation, alive, safe, d1, sign, ndtr(sign * d1), density)
-
-
-def check_shapes(**arguments: ArrayLike) -> None:
-    """Check that arguments broadcast against each other.
-
-    Raises
-    ------
-    ValueError
-        Names the first argument that does not fit those before it.
-    """
-    try:
-        np.broadcast(*arguments.values())
-    except ValueError as fault:
-        shape: tuple[int, ...] = ()
-        for name, values in arguments.items():
-            own = np.shape(values)
-            try:
-                shape = np.broadcast_shapes(shape, own)
-            except ValueError:
-                raise ValueError(
-                    f"{name} has shape {own}; it must broadcast against {shape}, the shape of the "
-                    "arguments before it"
-                ) from fault
-        raise
-
-
-def _first_bad(name: str, values: ArrayLike, rule: str, good: NDArray[np.bool_]) -> None:
-    if not good.all():
-        bad = np.broadcast_to(np.asarray(values, dtype=np.float64), good.shape)[~good]
-        raise ValueError(f"{name} is {bad.flat[0]}; it must be {rule}")
-
-
-def _least(array: Floats) -> float:
-    return float(np.minimum.reduce(array, axis=None))
-
-
-def _most(array: Floats) -> float:
-    return float(np.maximum.reduce(array, axis=None))
-
-
-def _check_spot_inputs(
-    spot: ArrayLike,
-    strike: ArrayLike,
-    years: ArrayLike,
-    volatility: ArrayLike,
-    is_call: ArrayLike,
-    rate: ArrayLike,
-    dividend: ArrayLike,
-) -> None:
-    """Check what an option on a spot price is valued from."""
-    check_shapes(
-        spot=spot,
-        strike=strike,
-        years=years,
-        volatility=volatility,
-        is_call=is_call,
-        rate=rate,
-        dividend=dividend,
-    )
-    _check(spot=spot, strike=strike)
-    _check_not_negative(years=years, volatility=volatility)
-    _check_finite(rate=rate, dividend=dividend)
-
-
-def _check(**arguments: ArrayLike) -> None:
-    """Check that numbers are finite and above 0."""
-    for name, values in arguments.items():
-        array = np.asarray(values, dtype=np.float64)
-        # Two reductions tell that all is well; they are false where one number is none.
-        if array.size and not (_least(array) > 0 and _most(array) < np.inf):
-            _first_bad(name, array, "finite and > 0", np.asarray(np.isfinite(array) & (array > 0)))
-
-
-def _check_not_negative(**arguments: ArrayLike) -> None:
-    """Check that numbers are finite and at least 0."""
-    for name, values in arguments.items():
-        array = np.asarray(values, dtype=np.float64)
-        if array.size and not (_least(array) >= 0 and _most(array) < np.inf):
-            good = np.asarray(np.isfinite(array) & (array >= 0))
-            _first_bad(name, array, "finite and >= 0", good)
-
-
-def _check_finite(**arguments: ArrayLike) -> None:
-    """Check that numbers are finite."""
-    for name, values in arguments.items():
-        array = np.asarray(values, dtype=np.float64)
-        _first_bad(name, array, "finite", np.asarray(np.isfinite(array)))

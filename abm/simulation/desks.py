@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import (
-    fsum,  # exact: `sum` of floats rounds otherwise from Python 3.12 on
-    log,
-)
+from math import log
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from abm.agents import LiveSeries, MakerView, Offer, Pending, Requoting, TraderView
+from abm.agents import LiveSeries, MakerView, Pending, Requoting, TraderView
 from abm.margin import unit_initial
 from abm.simulation.firms import accounts_behind, free_share, funding_seconds
-from abm.simulation.local_market import sale_multiple
 from abm.simulation.world import Ladder, Quoted, Refill
 from abm.units import MICRO
 from abm.venue.orders import ANY_BID
@@ -27,7 +23,7 @@ if TYPE_CHECKING:
     from abm.margin import Marks
     from abm.network import Transit
     from abm.simulation.world import World
-    from abm.venue import Bid, MassQuote, Order
+    from abm.venue import MassQuote, Order
 
 # A ladder is renewed after this time even if nothing moved.
 REQUOTE_SECONDS = 600
@@ -310,82 +306,3 @@ class RelayDesk:
         world.ledger.transfer(holders.treasury, wallet, token, paid)
         burnt = min(round(offer.gas_usd * MICRO), world.ledger.balance(wallet, token))
         world.ledger.transfer(wallet, holders.outside, token, burnt)
-
-
-class AuctionDesk:
-    """Serves liquidators."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-
-    def is_active(self, liquidator: int) -> bool:
-        """Return whether a liquidator has not stopped."""
-        world = self._world
-        return float(world.liquidators.exit_rank[liquidator]) >= world.strains.liquidators_gone
-
-    def offers(self, liquidator: int) -> list[Offer]:
-        """Return the open auctions on a liquidator's chain, none while it is halted."""
-        world = self._world
-        chain = world.liquidators.chains[liquidator]
-        if world.transport.is_halted(chain, world.now) or world.transport.is_frozen(
-            chain, world.now
-        ):
-            return []
-        published = world.place.counted_unit_usd(world.board[chain].price_usd).tolist()
-        resale = self._resale_unit_usd(chain).tolist()
-        cash_usd, now = self.cash_usd(liquidator), world.now
-        offers = []
-        for auction in world.auctions.open_on(chain):
-            token, left = auction.token, auction.units_left
-            ask_usd = world.auctions.factor(auction, now) * published[token]
-            share = sale_multiple(world, chain, token, left, cash_usd, ask_usd)
-            offers.append(Offer(auction.id, left, ask_usd, resale[token] * share))
-        return offers
-
-    def _resale_unit_usd(self, chain: str) -> NDArray[np.float64]:
-        """Return what selling one base unit of each token would bring now on a chain."""
-        world = self._world
-        unit_usd = world.unit_usd(world.price_at(chain))
-        return unit_usd * (1.0 - world.scenario.liquidators.resale_cost)
-
-    def wealth_usd(self, liquidator: int) -> float:
-        """Return a liquidator's cash, and what selling all else that it holds would bring now."""
-        world = self._world
-        wallet = world.holders.liquidator + liquidator
-        resale = self._resale_unit_usd(world.liquidators.chains[liquidator])
-        return self.cash_usd(liquidator) + fsum(
-            world.ledger.balance(wallet, token) * unit_usd
-            for token, unit_usd in enumerate(resale.tolist())
-            if token != world.cash.token
-        )
-
-    def cash_usd(self, liquidator: int) -> float:
-        """Return a liquidator's dollars on its chain."""
-        world = self._world
-        return world.ledger.balance(world.holders.liquidator + liquidator, world.cash.token) / MICRO
-
-    def gas_usd(self, liquidator: int) -> float:
-        """Return the cost of one bid on a liquidator's chain."""
-        return self._world.transport.gas_usd(self._world.liquidators.chains[liquidator])
-
-    def queue_bid(self, bid: Bid) -> None:
-        """Queue a bid.
-
-        Raises
-        ------
-        ValueError
-            If it is not for an auction on the liquidator's own chain.
-        """
-        world = self._world
-        chain = world.liquidators.chains[bid.liquidator]
-        known = range(len(world.auctions.auctions))
-        if not (
-            bid.units >= 1
-            and bid.auction in known
-            and world.auctions.auctions[bid.auction].seized.chain == chain
-        ):
-            raise ValueError(
-                f"{bid} was queued; it must be for at least 1 unit of an auction on the "
-                f"liquidator's chain, {chain}"
-            )
-        world.intents.bids.append(bid)

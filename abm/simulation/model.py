@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Protocol
 import mesa
 
 from abm.simulation.arbitrage import CrossVenueDesk
+from abm.simulation.auction_desk import AuctionDesk
 from abm.simulation.build import build_world
 from abm.simulation.deposits import FundDesk
-from abm.simulation.desks import AuctionDesk, OrderDesk, QuoteDesk, RelayDesk
+from abm.simulation.desks import OrderDesk, QuoteDesk, RelayDesk
 from abm.simulation.feeds import FeedDesk
 from abm.simulation.guard import GuardDesk
 from abm.simulation.population import trader_rule

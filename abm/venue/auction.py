@@ -78,6 +78,13 @@ class AuctionHouse:
     halted_seconds : callable
         Tells how many of the seconds from one to another a chain stood still: an auction's clock
         is its chain's blocks.
+
+    Attributes
+    ----------
+    auctions : list of Auction
+        All of them, in the order of opening.
+    changes : int
+        Goes up with every change of what is on sale.
     """
 
     def __init__(self, rule: AuctionRule, halted_seconds: Callable[[str, int, int], int]) -> None:
@@ -85,6 +92,7 @@ class AuctionHouse:
         self._halted_seconds = halted_seconds
         self.auctions: list[Auction] = []
         self._open: dict[int, Auction] = {}
+        self.changes = 0
 
     def open(self, seized: Seized, token: int, now: int) -> Auction:
         """Put one token of a seizure on sale."""
@@ -92,6 +100,7 @@ class AuctionHouse:
         auction = Auction(len(self.auctions), seized, token, units, now, units)
         self.auctions.append(auction)
         self._open[auction.id] = auction
+        self.changes += 1
         return auction
 
     def open_on(self, chain: str) -> list[Auction]:
@@ -113,6 +122,7 @@ class AuctionHouse:
 
     def take(self, auction: Auction, units: int, micro_dollars: int, now: int) -> None:
         """Note that units were sold."""
+        self.changes += 1
         auction.units_left -= units
         auction.proceeds += micro_dollars
         auction.bids += 1
@@ -134,4 +144,5 @@ class AuctionHouse:
         for auction in finished:
             auction.ended_second = now
             del self._open[auction.id]
+            self.changes += 1
         return finished

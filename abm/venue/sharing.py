@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 EXACT = 2**53
 """Below it, every whole number is a float64."""
 
+BINS = 1_024
+"""Remainders are sorted into so many bins."""
+
 
 def share_out(amount: int, weights: NDArray[np.int64]) -> NDArray[np.int64]:
     """Divide whole units in proportion to weights, exactly.
@@ -69,15 +72,21 @@ def _divided(
 
 
 def _largest(values: NDArray[np.float64], count: int) -> NDArray[np.bool_]:
-    """Return a mask of the so many largest values, of equal ones the first.
+    """Return a mask of the so many largest values from 0 to 1, of equal ones the first.
 
     >>> _largest(np.array([0.5, 0.2, 0.5, 0.5]), 2)
     array([ True, False,  True, False])
     """
     if not count:
         return np.zeros(len(values), dtype=np.bool_)
+    # The last of them is in one of many bins, and only that one needs to be looked at.
+    bins = (values * BINS).astype(np.int64)
+    up_to = np.bincount(bins, minlength=BINS).cumsum()
     place = len(values) - count
-    threshold = np.partition(values, place)[place]
+    in_question = int(np.searchsorted(up_to, place, side="right"))
+    inside = values[bins == in_question]
+    place -= int(up_to[in_question - 1]) if in_question else 0
+    threshold = np.partition(inside, place)[place]
     found: NDArray[np.bool_] = values > threshold
     found[np.flatnonzero(values == threshold)[: count - int(found.sum())]] = True
     return found

@@ -15,7 +15,7 @@ from abm.collateral import ARCHITECTURES
 from abm.margin import total_value
 from abm.recording.schemas import SCHEMAS
 from abm.scenario import load_scenario, parse_scenario
-from abm.simulation.desks import AuctionDesk
+from abm.simulation.auction_desk import AuctionDesk
 from abm.simulation.hedging import hedge
 from abm.simulation.local_market import moved_price, trade_locally, worth_where_it_stands
 from abm.simulation.model import OptionsMarket
