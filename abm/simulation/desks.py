@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from abm.margin import Marks
-    from abm.network import Transit
     from abm.simulation.world import World
     from abm.venue import MassQuote, Order
 
@@ -232,19 +231,19 @@ class RelayDesk:
     def collect(self) -> bool:
         """Look once for what becomes ready before the next step; return whether there is any."""
         world = self._world
-        before = world.now + world.scenario.clock.step_seconds
+        now, fee_offered = world.now, world.transport.fee_offered
+        before = now + world.scenario.clock.step_seconds
         self._ready = {}
         for name, channel in world.scenario.channels.items():
             if name in world.strains.struck:
                 continue
             if ready := world.transport.ready(name, before):
                 gas = world.transport.gas_usd(channel.destination)
-                self._ready[name] = {item.message.id: self._offer(item, gas) for item in ready}
+                self._ready[name] = {
+                    item.message.id: Pending(item.message.id, fee_offered(item, now), gas)
+                    for item in ready
+                }
         return bool(self._ready)
-
-    def _offer(self, transit: Transit, gas_usd: float) -> Pending:
-        fee = self._world.transport.fee_offered(transit, self._world.now)
-        return Pending(transit.message.id, fee, gas_usd)
 
     def has_work(self, relayer: int) -> bool:
         """Return whether anything waits on a relayer's channels."""
