@@ -100,9 +100,8 @@ def largest_move(now: float, before: float) -> float:
     >>> largest_move(SpotPrice(100.0, {"BTC": 75.0}), SpotPrice(100.0, {"BTC": 100.0}))
     0.25
     """
-    moves = [abs(now / before - 1.0)]
+    move = abs(now / before - 1.0)
     if isinstance(now, SpotPrice) and isinstance(before, SpotPrice):
-        moves += [
-            abs(price / before.others_usd[name] - 1.0) for name, price in now.others_usd.items()
-        ]
-    return max(moves)
+        for name, price in now.others_usd.items():
+            move = max(move, abs(price / before.others_usd[name] - 1.0))
+    return move
