@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import mesa
 import numpy as np
@@ -68,6 +68,15 @@ class MakerView:
     funding_seconds: float = 0.0
     adverse_move: float = 0.0
 
+    def is_beside(self, other: MakerView) -> bool:
+        """Return whether another maker sees the same market and the same rules at once."""
+        return (
+            self.marks is other.marks
+            and self.seconds_left is other.seconds_left
+            and (self.stress, self.levels, self.tick_usd)
+            == (other.stress, other.levels, other.tick_usd)
+        )
+
 
 def choose_quotes(view: MakerView, parameters: MarketMakers) -> MassQuote | None:
     """Decide a whole ladder, or to withdraw.
@@ -108,8 +117,15 @@ def choose_ladders(views: Sequence[MakerView], parameters: MarketMakers) -> list
     -------
     list of MassQuote or None
         One for each view.
+
+    Raises
+    ------
+    ValueError
+        If they do not see the same marks at the same time.
     """
     first = views[0]
+    if not all(view.is_beside(first) for view in views):
+        raise ValueError("makers that decide together must see the same marks at the same time")
     marks, tick = first.marks, first.tick_usd
     width = min(first.stress, parameters.stress_width)
     waits = np.array([[_width_by_funding(view, parameters)] for view in views])
@@ -203,12 +219,20 @@ class Requoting:
     ----------
     makers : list of int
         By their slots.
-    ladders : dict of int to tuple
-        What each decides, with the parameters by which it does.
+    ladders : dict of int to WorkedOut
+        What each decides.
     """
 
     makers: list[int]
-    ladders: dict[int, tuple[MarketMakers, MassQuote | None]] = field(default_factory=dict)
+    ladders: dict[int, WorkedOut] = field(default_factory=dict)
+
+
+class WorkedOut(NamedTuple):
+    """A ladder, with the desk that showed what it answers to and the parameters it follows."""
+
+    desk: MakerDesk
+    parameters: MarketMakers
+    quote: MassQuote | None
 
 
 class MakerDesk(Protocol):
@@ -257,12 +281,16 @@ class MarketMaker(mesa.Agent):
         """Decide, the first of several makers for all: one by one takes several times as long."""
         together = self.desk.requoting(self.slot)
         if self.slot in together.makers and not together.ladders:
-            views = [self.desk.view(maker) for maker in together.makers]
-            for maker, quote in zip(
-                together.makers, choose_ladders(views, self.parameters), strict=True
-            ):
-                together.ladders[maker] = self.parameters, quote
-        parameters, quote = together.ladders.get(self.slot, (None, None))
-        if parameters is self.parameters:
-            return quote
+            own = self.desk.view(self.slot)
+            views = {
+                maker: own if maker == self.slot else self.desk.view(maker)
+                for maker in together.makers
+            }
+            views = {maker: view for maker, view in views.items() if view.is_beside(own)}
+            quotes = choose_ladders(list(views.values()), self.parameters)
+            for maker, quote in zip(views, quotes, strict=True):
+                together.ladders[maker] = WorkedOut(self.desk, self.parameters, quote)
+        known = together.ladders.get(self.slot)
+        if known and known.desk is self.desk and known.parameters is self.parameters:
+            return known.quote
         return choose_quotes(self.desk.view(self.slot), self.parameters)

@@ -44,6 +44,7 @@ class LiveSeries:
     """
 
     def __init__(self, instruments: InstrumentTable, marks: Marks, tick_usd: float) -> None:
+        self._of = instruments, marks, tick_usd
         live = (marks.alive & (marks.value > tick_usd)).nonzero()[0]
         # Each with its absolute delta, by expiry and type: whoever arrives looks at few of them.
         self._by_kind: dict[tuple[int, bool], list[tuple[int, float]]] = {}
@@ -56,6 +57,12 @@ class LiveSeries:
         ):
             self._by_kind.setdefault((expiry, not is_call), []).append((series, delta))
         self.expiries = sorted(dict.fromkeys(expiry for expiry, _ in self._by_kind))
+
+    def are_of(self, view: TraderView) -> bool:
+        """Return whether these are the ones that a trader sees."""
+        instruments, marks, tick_usd = self._of
+        same = instruments is view.instruments and marks is view.marks
+        return same and tick_usd == view.tick_usd
 
     def nearest(self, expiry: int, delta: float, *, put: bool) -> int | None:
         """Return the put or call of an expiry whose absolute delta is nearest, the first of some.
@@ -100,7 +107,9 @@ class TraderView:
     @property
     def live(self) -> LiveSeries:
         """Series that are worth asking for."""
-        return self.known_live or LiveSeries(self.instruments, self.marks, self.tick_usd)
+        if self.known_live is not None and self.known_live.are_of(self):
+            return self.known_live
+        return LiveSeries(self.instruments, self.marks, self.tick_usd)
 
 
 def choose_instrument(view: TraderView, parameters: Traders, draws: Sequence[float]) -> int | None:

@@ -9,7 +9,7 @@ import numpy as np
 from abm.errors import LedgerError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -80,13 +80,35 @@ class CashBook:
         self._cash[source] -= amount
         self._cash[destination] += amount
 
-    def pay(self, account: int, others: Iterable[tuple[int, int]]) -> None:
-        """Move cash from an account to others, or from them if below 0; anybody may go below 0."""
-        paid = 0
+    def pay(self, account: int, others: Sequence[tuple[int, int]]) -> None:
+        """Move cash from an account, which may go below zero, to several others.
+
+        Raises
+        ------
+        LedgerError
+            If an amount is negative; then nothing moves.
+        """
+        self._move_all(account, others, 1)
+
+    def collect(self, account: int, others: Sequence[tuple[int, int]]) -> None:
+        """Move cash to an account from several others, which may go below zero.
+
+        Raises
+        ------
+        LedgerError
+            If an amount is negative; then nothing moves.
+        """
+        self._move_all(account, others, -1)
+
+    def _move_all(self, account: int, others: Sequence[tuple[int, int]], sign: int) -> None:
+        least = min((amount for _, amount in others), default=0)
+        if least < 0:
+            raise LedgerError(f"cash move of {least} micro-dollars; it must be >= 0")
+        total = 0
         for other, amount in others:
-            self._cash[other] += amount
-            paid += amount
-        self._cash[account] -= paid
+            self._cash[other] += sign * amount
+            total += amount
+        self._cash[account] -= sign * total
 
     def settle(self, changes: NDArray[np.int64]) -> None:
         """Add a change to every account at once.

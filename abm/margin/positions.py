@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 ROWS_KEPT = 4_096
-"""So many accounts have a row of their own before those are made anew."""
+"""So many accounts that have not changed have a row of their own; then those are made anew."""
 
 FEW_ROWS = 256
 """Up to so many accounts are looked up one by one."""
@@ -51,7 +51,10 @@ class PositionTable:
         self._matrix: csr_array | None = None
 
     def row(self, account: int) -> NDArray[np.int64]:
-        """Return a read-only row of contracts by series, shape (instruments,)."""
+        """Return a read-only row of contracts by series, shape (instruments,).
+
+        It holds until the account trades next; to keep it, copy it.
+        """
         view = self._views.get(account)
         if view is None:
             view = self._views[account] = self._row(account).view()
@@ -64,6 +67,9 @@ class PositionTable:
             start, stop = int(self._starts[account]), int(self._starts[account + 1])
             row = np.zeros(self.shape[1], dtype=np.int64)
             row[self._instrument[start:stop]] = self._lots[start:stop]
+            if len(self._rows) >= ROWS_KEPT + len(self._unmerged):
+                self._rows = {changed: self._rows[changed] for changed in self._unmerged}
+                self._views = {}
             self._rows[account] = row
         return row
 
@@ -152,8 +158,6 @@ class PositionTable:
         counts[accounts] = fresh
         self._take_over(np.concatenate(instrument_parts), np.concatenate(lots_parts), counts)
         self._unmerged = {}
-        if len(self._rows) > ROWS_KEPT:
-            self._rows, self._views = {}, {}
 
     def entries(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """Return account, instrument and contracts of every position, sorted by account."""

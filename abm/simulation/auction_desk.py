@@ -22,7 +22,7 @@ class AuctionDesk:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        # By chain: at which second, state of the auctions and round; and what was asked then.
+        # By chain: at which second, state of the auctions and prices; and what was asked then.
         self._asks: dict[str, tuple[object, list[tuple[int, int, int, float]]]] = {}
 
     def is_active(self, liquidator: int) -> bool:
@@ -52,10 +52,10 @@ class AuctionDesk:
         All liquidators there see the same until one of them buys.
         """
         world = self._world
-        key = (world.now, world.auctions.changes, world.board[chain])
+        published = world.place.counted_unit_usd(world.board[chain].price_usd).tolist()
+        key = (world.now, world.auctions.changes, published)
         known = self._asks.get(chain)
         if known is None or known[0] != key:
-            published = world.place.counted_unit_usd(world.board[chain].price_usd).tolist()
             asks = [
                 (
                     auction.id,

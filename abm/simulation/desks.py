@@ -116,10 +116,14 @@ class OrderDesk:
 
 @dataclass(frozen=True, slots=True)
 class SeenAlike:
-    """What all makers of a clearing house see in one step, and who of them quotes anew."""
+    """What all makers of a clearing house see alike until something happens, and who quotes anew.
+
+    ``events`` is how many were logged before: a guardian may pause a bridge between two makers.
+    """
 
     marks: Marks
     second: int
+    events: int
     seconds_left: NDArray[np.int64]
     requoting: Requoting
 
@@ -173,7 +177,7 @@ class QuoteDesk:
         return MakerView(
             marks=seen.marks,
             seconds_left=seen.seconds_left,
-            inventory=world.positions.row(seat.account),
+            inventory=world.positions.row(seat.account).copy(),
             free_share=free_share(world, accounts_behind(world, seat)),
             stress=max(float(world.path.realised[world.step]) / calm, 1.0),
             levels=world.scenario.venue.depth_levels,
@@ -187,10 +191,11 @@ class QuoteDesk:
     def _seen_alike(self, clearing: int) -> SeenAlike:
         """Return what all makers of a clearing house see now."""
         world = self._world
-        marks, now = world.books[clearing].marks, world.now
+        marks, now, events = world.books[clearing].marks, world.now, len(world.log.events)
         seen = self._seen.get(clearing)
-        if seen is None or seen.marks is not marks or seen.second != now:
+        if seen is None or seen.marks is not marks or (seen.second, seen.events) != (now, events):
             left = np.maximum(world.instruments.expiry_second - now, 0)
+            left.flags.writeable = False
             makers = [
                 maker
                 for maker, seat in enumerate(world.seats)
@@ -198,7 +203,7 @@ class QuoteDesk:
                 and not world.maker_is_gone(seat.firm)
                 and self.needs_new_quote(maker)
             ]
-            seen = self._seen[clearing] = SeenAlike(marks, now, left, Requoting(makers))
+            seen = self._seen[clearing] = SeenAlike(marks, now, events, left, Requoting(makers))
         return seen
 
     def requoting(self, maker: int) -> Requoting:

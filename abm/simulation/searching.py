@@ -92,7 +92,7 @@ class SearcherDesk:
             levels=levels,
             bid_ticks=self._best[Side.BUY],
             ask_ticks=self._best[Side.SELL],
-            inventory=world.positions.row(account),
+            inventory=world.positions.row(account).copy(),
             unit_margin_usd=self._unit_margin,
             free_margin_usd=float(world.beliefs.equity[account] - world.beliefs.initial[account]),
             taker_fee_usd=world.scenario.venue.taker_fee * world.marks.price_usd,

@@ -129,14 +129,13 @@ class Withdrawals:
         Parameters
         ----------
         share : float
-            What is left of the fund of a clearing house, or of a backing.
+            What is left of the fund of a clearing house, or of a backing: less than ever, as
+            `is_lowest` tells.
         clearing : int
             Number of that clearing house.
         at : ndarray of bool, shape (traders,)
             Who is margined there.
         """
-        if not self.is_lowest(share, clearing):
-            return []
         self._lowest_share[clearing] = share
         running = np.flatnonzero((self._plans.runs_below > share) & ~self.has_run & at)
         self.has_run[running] = True

@@ -10,7 +10,7 @@ import numpy as np
 from abm.units import MICRO
 from abm.venue.book import OrderBook, Rival
 from abm.venue.orders import BUY, SELL, SIDES, Lifetime, Order, SelfTrade, Side, Trade, TradeKind
-from abm.venue.quotes import NO_ASK, NO_BID, ROW, MassQuote, QuoteBoard
+from abm.venue.quotes import NO_ASK, NO_BID, ROW, MassQuote, QuoteBoard, best_of_ladders
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -137,7 +137,7 @@ class Exchange:
                     left[row, instrument, level] = rest
         self.sequence += 1
         if left is not quote.both_lots:
-            quote = MassQuote.of(quote.both_ticks, left)
+            quote = MassQuote.of(quote.both_ticks, left, best_of_ladders(quote.both_ticks, left))
         self.quotes.replace(maker, quote, self.sequence)
 
     def refill(self, maker: int, price_usd: float) -> None:
@@ -162,7 +162,7 @@ class Exchange:
 
     def _crossing(self, side: Side, quote: MassQuote) -> list[tuple[int, int]]:
         """Return the (instrument, level) pairs of a ladder side that the book can fill."""
-        against, best = self.best(side.opposite), quote.best[ROW[side]]
+        against, best = self.best(side.opposite), quote.best_ticks[ROW[side]]
         meets = best >= against if side is BUY else best <= against
         pairs = []
         for instrument in meets.nonzero()[0].tolist():
@@ -265,21 +265,21 @@ class Exchange:
     def _fill(self, order: Order, fills: list[Fill], price_usd: float, kind: TradeKind) -> int:
         """Settle what traded of an order, which pays the fees; return how many contracts did."""
         account, instrument, side = order.account, order.instrument, order.side
-        contracts, premiums = [], []
-        traded = 0
+        paid = [(other, lots * ticks * self._tick_micro) for other, lots, ticks in fills]
+        if side is BUY:
+            self._cash.pay(account, paid)
+        else:
+            self._cash.collect(account, paid)
+        fees = sum(self._fee(lots, price_usd) for _, lots, _ in fills)
+        self._cash.move(account, self._house, fees)
+        moved = [(other, lots if side is BUY else -lots) for other, lots, _ in fills]
+        self.positions.trade_with(account, instrument, moved)
         for other, lots, ticks in fills:
             buyer, seller = (account, other) if side is BUY else (other, account)
             self.trades.append(Trade(instrument, buyer, seller, lots, ticks, side, kind))
-            contracts.append((other, lots if side is BUY else -lots))
-            premium = lots * ticks * self._tick_micro
-            premiums.append((other, premium if side is BUY else -premium))
-            traded += lots
             self._note_move(other)
         self._note_move(account)
-        self.positions.trade_with(account, instrument, contracts)
-        fees = sum(self._fee(lots, price_usd) for _, lots, _ in fills)
-        self._cash.pay(account, [*premiums, (self._house, fees)])
-        return traded
+        return sum(lots for _, lots, _ in fills)
 
     def _fee(self, lots: int, price_usd: float) -> int:
         return round(self._taker_fee * price_usd * lots * MICRO)

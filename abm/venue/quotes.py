@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
@@ -21,20 +22,16 @@ ROW = {BUY: 0, SELL: 1}
 """Where each side stands in an array of both."""
 
 
+@dataclass(frozen=True, eq=False)
 class MassQuote:
     """A market maker's whole ladder.
 
-    Parameters
+    Attributes
     ----------
     bid_ticks, ask_ticks : ndarray of int64, shape (instruments, levels)
         Premiums in ticks; the best level first.
     bid_lots, ask_lots : ndarray of int64, shape (instruments, levels)
         Contracts at each; 0 where nothing is quoted.
-
-    Attributes
-    ----------
-    both_ticks, both_lots : ndarray of int64, shape (2, instruments, levels)
-        The same of both sides, bids first.
     """
 
     bid_ticks: NDArray[np.int64]
@@ -42,33 +39,27 @@ class MassQuote:
     bid_lots: NDArray[np.int64]
     ask_lots: NDArray[np.int64]
 
-    def __init__(
-        self,
-        bid_ticks: NDArray[np.int64],
-        ask_ticks: NDArray[np.int64],
-        bid_lots: NDArray[np.int64],
-        ask_lots: NDArray[np.int64],
-    ) -> None:
-        self._keep(np.array([bid_ticks, ask_ticks]), np.array([bid_lots, ask_lots]))
-
     @classmethod
     def of(
         cls,
         both_ticks: NDArray[np.int64],
         both_lots: NDArray[np.int64],
-        best: NDArray[np.int64] | None = None,
+        best_ticks: NDArray[np.int64],
     ) -> Self:
-        """Return a ladder of these arrays, which it keeps, with its `best` if that is known."""
-        quote = cls.__new__(cls)
-        quote._keep(both_ticks, both_lots)  # noqa: SLF001 - this class's own
-        if best is not None:
-            quote.best = best
-        return quote
+        """Return a ladder of arrays of both sides, bids first, which nobody writes to any more.
 
-    def _keep(self, both_ticks: NDArray[np.int64], both_lots: NDArray[np.int64]) -> None:
-        self.both_ticks, self.both_lots = both_ticks, both_lots
-        self.bid_ticks, self.ask_ticks = both_ticks
-        self.bid_lots, self.ask_lots = both_lots
+        Parameters
+        ----------
+        both_ticks, both_lots : ndarray of int64, shape (2, instruments, levels)
+            Premiums and contracts.
+        best_ticks : ndarray of int64, shape (2, instruments)
+            From `best_of_ladders`.
+        """
+        for array in (both_ticks, both_lots, best_ticks):
+            array.flags.writeable = False
+        quote = cls(*both_ticks, *both_lots)
+        vars(quote).update(both_ticks=both_ticks, both_lots=both_lots, best_ticks=best_ticks)
+        return quote
 
     def ticks(self, side: Side) -> NDArray[np.int64]:
         """Return the premiums of a side."""
@@ -79,8 +70,18 @@ class MassQuote:
         return self.bid_lots if side is BUY else self.ask_lots
 
     @cached_property
-    def best(self) -> NDArray[np.int64]:
-        """Best premium of each series, shape (2, instruments); where there is none, `NOTHING`."""
+    def both_ticks(self) -> NDArray[np.int64]:
+        """Premiums of both sides, bids first, shape (2, instruments, levels)."""
+        return np.array([self.bid_ticks, self.ask_ticks])
+
+    @cached_property
+    def both_lots(self) -> NDArray[np.int64]:
+        """Contracts of both sides, bids first, shape (2, instruments, levels)."""
+        return np.array([self.bid_lots, self.ask_lots])
+
+    @cached_property
+    def best_ticks(self) -> NDArray[np.int64]:
+        """Best premium of each series on both sides, bids first, shape (2, instruments)."""
         return best_of_ladders(self.both_ticks, self.both_lots)
 
 
@@ -258,7 +259,7 @@ class QuoteBoard:
         """Replace a maker's ladder."""
         self._ticks[maker] = quote.both_ticks
         self._lots[maker] = quote.both_lots
-        self._best[:, maker] = quote.best
+        self._best[:, maker] = quote.best_ticks
         self.sequence[:, maker] = sequence
         self.taken[maker] = {}
         self._stands[maker] = True
@@ -269,6 +270,7 @@ class QuoteBoard:
     ) -> None:
         """Quote contracts again that traded, behind all others at their price."""
         self.lots[side][instrument, maker, level] += lots
+        self._stands[maker] = True
         self.sequence[instrument, maker] = sequence
         ticks = int(self.ticks[side][instrument, maker, level])
         best = self._best[ROW[side]]

@@ -272,7 +272,15 @@ def test_makers_who_decide_together_decide_as_each_would(
     views: list[MakerView], moves: list[float]
 ) -> None:
     rule = RULE.model_copy(update={"funding_width": 1.0, "adverse_selection_share": 0.5})
-    views = [replace(seen, adverse_move=move) for seen, move in zip(views, moves, strict=False)]
+    views = [
+        replace(
+            seen,
+            marks=views[0].marks,
+            seconds_left=views[0].seconds_left,
+            adverse_move=move,
+        )
+        for seen, move in zip(views, moves, strict=False)
+    ]
     for seen, together in zip(views, choose_ladders(views, rule), strict=True):
         alone = choose_quotes(seen, rule)
         assert (alone is None) == (together is None)
@@ -280,4 +288,20 @@ def test_makers_who_decide_together_decide_as_each_would(
             np.testing.assert_array_equal(together.both_ticks, alone.both_ticks)
             np.testing.assert_array_equal(together.both_lots, alone.both_lots)
             best = best_of_ladders(together.both_ticks, together.both_lots)
-            np.testing.assert_array_equal(together.best, best)
+            np.testing.assert_array_equal(together.best_ticks, best)
+
+
+def test_makers_who_see_different_markets_do_not_decide_together() -> None:
+    calm = view()
+    with pytest.raises(ValueError, match="the same marks at the same time"):
+        choose_ladders([calm, replace(calm, stress=2.0)], RULE)
+
+
+def test_a_ladder_that_was_decided_cannot_be_written_to() -> None:
+    quote = ladder(view())
+    with pytest.raises(ValueError, match="read-only"):
+        quote.bid_lots[:] = 0
+    # But another one can be made of it.
+    one_sided = replace(quote, bid_lots=np.zeros_like(quote.bid_lots))
+    assert one_sided.best_ticks[0].tolist() == [0]
+    assert one_sided.best_ticks[1].tolist() == quote.best_ticks[1].tolist()

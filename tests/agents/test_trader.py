@@ -333,3 +333,12 @@ def test_the_series_chosen_is_the_live_one_of_the_drawn_kind_that_is_nearest(
     assert found == min(distance, key=distance.__getitem__, default=None)
     shared = replace(seen, known_live=LiveSeries(seen.instruments, seen.marks, seen.tick_usd))
     assert choose_instrument(shared, rule("buy_options"), uniforms) == found
+
+
+def test_a_trader_whose_marks_are_replaced_looks_for_what_lives_by_them() -> None:
+    seen = view()
+    shared = replace(seen, known_live=LiveSeries(seen.instruments, seen.marks, seen.tick_usd))
+    assert shared.live is shared.known_live
+    only_later = replace(seen.marks, alive=EXPIRY > 86_400)
+    assert replace(shared, marks=only_later).live.expiries == [172_800]
+    assert replace(shared, tick_usd=3.5).live.expiries == [86_400]

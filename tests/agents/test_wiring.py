@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import mesa
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from abm.venue import MassQuote, Order
 
+LEFT = np.array([86_400])
 MARKS = Marks(
     100.0, np.array([2.0]), np.array([0.3]), np.array([9.0]), np.array([0.8]), np.array([True])
 )
@@ -199,28 +200,43 @@ def test_a_market_maker_queues_its_ladder(model: mesa.Model) -> None:
     assert desk.renewed == []
 
 
+class Beside(Quoting):
+    """Two makers, 1 and 2, who need new ladders and see the same, times a stress of its own."""
+
+    def __init__(self, together: Requoting, stress: float = 1.0) -> None:
+        super().__init__()
+        self.together, self.stress = together, stress
+
+    def view(self, maker: int) -> MakerView:
+        return replace(super().view(min(maker, 1)), seconds_left=LEFT, stress=self.stress)
+
+    def needs_new_quote(self, maker: int) -> bool:
+        return super().needs_new_quote(min(maker, 1))
+
+    def requoting(self, maker: int) -> Requoting:
+        assert maker in self.together.makers
+        return self.together
+
+
 def test_makers_with_parameters_of_their_own_keep_to_them(model: mesa.Model) -> None:
-    together = Requoting([1, 2])
-
-    class Beside(Quoting):
-        def view(self, maker: int) -> MakerView:
-            return super().view(min(maker, 1))
-
-        def needs_new_quote(self, maker: int) -> bool:
-            return super().needs_new_quote(min(maker, 1))
-
-        def requoting(self, maker: int) -> Requoting:
-            assert maker in together.makers
-            return together
-
-    desk = Beside()
+    desk = Beside(Requoting([1, 2]))
     rules = [MarketMakers(count=2, capital_usd=1.0, quote_lots=lots) for lots in (7, 9)]
     for slot, parameters in enumerate(rules, start=1):
         MarketMaker(model, slot, parameters, desk).step()
-    lots = {
-        maker: None if quote is None else quote.bid_lots.tolist() for maker, quote in desk.queued
-    }
-    assert lots == {1: [[7, 14]], 2: [[9, 18]]}
+    quotes = [quote.bid_lots.tolist() for _, quote in desk.queued if quote is not None]
+    assert quotes == [[[7, 14]], [[9, 18]]]
+
+
+def test_a_maker_who_sees_the_market_by_a_desk_of_its_own_decides_for_nobody_else(
+    model: mesa.Model,
+) -> None:
+    together = Requoting([1, 2])
+    rule = MarketMakers(count=2, capital_usd=1.0, quote_lots=8)
+    nervous, usual = Beside(together, stress=4.0), Beside(together)
+    MarketMaker(model, 1, rule, nervous).step()
+    MarketMaker(model, 2, rule, usual).step()
+    quotes = [quote.ask_lots.tolist() for _, quote in nervous.queued + usual.queued if quote]
+    assert quotes == [[[2, 4]], [[8, 16]]]
 
 
 def test_a_market_maker_queues_its_withdrawal(model: mesa.Model) -> None:

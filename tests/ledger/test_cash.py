@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,6 +11,9 @@ from hypothesis import strategies as st
 
 from abm.errors import LedgerError
 from abm.ledger import CashBook, TokenLedger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 VAULT, WALLET = 0, 1
 
@@ -85,10 +90,21 @@ def test_a_negative_move_is_refused(book: CashBook) -> None:
     assert book.balances.tolist() == [600, 0, 0]
 
 
-def test_an_account_pays_some_and_is_paid_by_others_at_once(book: CashBook) -> None:
-    book.pay(0, [(1, 70), (2, -30), (1, 5)])
-    assert book.balances.tolist() == [555, 75, -30]
+def test_an_account_pays_several_and_collects_from_several(book: CashBook) -> None:
+    book.pay(0, [(1, 70), (2, 30), (1, 5)])
+    assert book.balances.tolist() == [495, 75, 30]
+    book.collect(2, [(0, 5), (1, 80)])
+    assert book.balances.tolist() == [490, -5, 115]
     assert book.breaches() == []
+
+
+@pytest.mark.parametrize("way", [CashBook.pay, CashBook.collect])
+def test_one_negative_amount_among_several_moves_nothing(
+    book: CashBook, way: Callable[[CashBook, int, list[tuple[int, int]]], None]
+) -> None:
+    with pytest.raises(LedgerError, match="-5 micro-dollars"):
+        way(book, 0, [(1, 7), (2, -5)])
+    assert book.balances.tolist() == [600, 0, 0]
 
 
 def test_a_settlement_changes_all_accounts_at_once(book: CashBook) -> None:

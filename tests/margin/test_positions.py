@@ -60,6 +60,20 @@ def test_a_series_that_does_not_sum_to_zero_is_found(table: PositionTable, *, me
     assert table.breaches() == ["positions in series 1 sum to 2"]
 
 
+def test_looking_at_many_accounts_keeps_few_rows_but_all_that_changed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(positions, "ROWS_KEPT", 3)
+    table = PositionTable(100, 2)
+    for account in range(10):
+        table.trade(account, account + 1, 1, 1)
+    for account in range(100):
+        assert table.row(account)[0] == 0
+    assert len(table._rows) <= 11 + 3
+    assert table.row(0).tolist() == [0, 1]
+    assert table.contracts_open() == 1
+
+
 class AgainstDenseArray(RuleBasedStateMachine):
     """Any trades, expiries and questions in any order."""
 

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from abm.errors import ScenarioError
-from abm.scenario import Scenario, parse_scenario
+from abm.scenario import Scenario, load_scenario, parse_scenario
 from abm.simulation.model import OptionsMarket
+from abm.venue import Side
 from tests.conftest import ROOT
 
 if TYPE_CHECKING:
@@ -163,3 +164,29 @@ def test_watchers_that_cannot_be_are_refused(forged: Tables, tables: Tables, wor
 def test_depositors_need_a_fund(small_flagship: ScenarioMaker) -> None:
     with pytest.raises(ScenarioError, match="a fund above 0"):
         small_flagship(fund_depositors=DEPOSITORS, waterfall={"insurance_fund_usd": 0.0})
+
+
+def test_a_pause_between_two_makers_is_seen_by_the_second() -> None:
+    overrides = (
+        "further_venues.second.chain=near",
+        "further_venues.second.insurance_fund_usd=1_000",
+        "traders.buyers.venues={main=1}",
+        "traders.sellers.venues={main=1}",
+        "channels.nf={source='near',destination='far',protocol='relay',"
+        "finality_median_seconds=10,attestation_median_seconds=5}",
+        "channels.fn={source='far',destination='near',protocol='relay',"
+        "finality_median_seconds=60,attestation_median_seconds=5}",
+        "guardians={count=3,quorum=1,notice_median_seconds=60,pause_hours=0.5}",
+        "market_makers.count=6",
+        "market_makers.funding_width=1.0",
+        "shocks.theft={kind='bridge_exploit',protocol='relay',at_hours=0.75,duration_hours=1.5,"
+        "detection_hours=1.5,share=0.5}",
+        "seed=2",
+    )
+    model = OptionsMarket(load_scenario(ROOT / "tests/scenario/small_crash.toml", overrides))
+    world = model.world
+    while not any(event.kind == "guardian_pause" for event in world.log.events):
+        model.step()
+    # In this step four makers quoted before the pause, and two after it, far wider.
+    asks = world.exchange.quotes.ticks[Side.SELL][4, :, 0].tolist()
+    assert sorted(asks) == [117, 117, 117, 117, 141, 141]

@@ -414,3 +414,13 @@ def test_an_order_that_sweeps_pays_each_its_premium_and_one_fee_for_all(floor: F
     assert changes == [-(20 + 11 + 3) * TICK, 0, 0, 20 * TICK, 11 * TICK, 3 * TICK]
     assert [trade.lots for trade in floor.exchange.trades[-2:]] == [2, 1]
     assert floor.exchange.maker_moves == [1, 1]
+
+
+def test_what_was_put_back_after_a_withdrawal_can_be_withdrawn(floor: Floor) -> None:
+    board = floor.exchange.quotes
+    quote(floor, 0, ladder(asks=((10, 2),)))
+    board.withdraw(0)
+    board.put_back(0, Side.SELL, 0, 0, 1, 7)
+    assert board.lots_by_maker().tolist() == [1, 0]
+    board.withdraw(0)
+    assert board.lots_by_maker().tolist() == [0, 0]
