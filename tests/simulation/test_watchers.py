@@ -172,15 +172,21 @@ def test_a_pause_between_two_makers_is_seen_by_the_second() -> None:
         "further_venues.second.insurance_fund_usd=1_000",
         "traders.buyers.venues={main=1}",
         "traders.sellers.venues={main=1}",
-        "channels.nf={source='near',destination='far',protocol='relay',"
-        "finality_median_seconds=10,attestation_median_seconds=5}",
-        "channels.fn={source='far',destination='near',protocol='relay',"
-        "finality_median_seconds=60,attestation_median_seconds=5}",
+        (
+            "channels.nf={source='near',destination='far',protocol='relay',"
+            "finality_median_seconds=10,attestation_median_seconds=5}"
+        ),
+        (
+            "channels.fn={source='far',destination='near',protocol='relay',"
+            "finality_median_seconds=60,attestation_median_seconds=5}"
+        ),
         "guardians={count=3,quorum=1,notice_median_seconds=60,pause_hours=0.5}",
         "market_makers.count=6",
         "market_makers.funding_width=1.0",
-        "shocks.theft={kind='bridge_exploit',protocol='relay',at_hours=0.75,duration_hours=1.5,"
-        "detection_hours=1.5,share=0.5}",
+        (
+            "shocks.theft={kind='bridge_exploit',protocol='relay',at_hours=0.75,duration_hours=1.5,"
+            "detection_hours=1.5,share=0.5}"
+        ),
         "seed=2",
     )
     model = OptionsMarket(load_scenario(ROOT / "tests/scenario/small_crash.toml", overrides))
