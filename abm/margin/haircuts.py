@@ -78,8 +78,11 @@ def total_value(units: NDArray[np.int64], unit_usd: NDArray[np.float64]) -> NDAr
     ndarray, shape (accounts,)
         Dollars.
     """
-    value = np.zeros(len(units))
-    for token, worth in enumerate(unit_usd.tolist()):
+    worths = unit_usd.tolist()
+    if not worths:
+        return np.zeros(len(units))
+    value: NDArray[np.float64] = units[:, 0] * worths[0]
+    for token, worth in enumerate(worths[1:], start=1):
         value += units[:, token] * worth
     return value
 

@@ -317,9 +317,7 @@ class Exchange:
 
     def offers(self, side: Side, instrument: int) -> bool:
         """Return whether anything is quoted or rests on a side of a series."""
-        return self.books[instrument].lots_of(side) > 0 or bool(
-            self.quotes.ranked(side, instrument)
-        )
+        return self.books[instrument].lots_of(side) > 0 or self.quotes.offers(side, instrument)
 
     def rest(self, order: Order, lots: int) -> None:
         """Let contracts of an order rest without matching them."""

@@ -207,8 +207,11 @@ class QuoteBoard:
         list of (int, int, int)
             Maker, contracts and premium in ticks of each.
         """
-        ranked, lots, sign = self.ranked(side, instrument), self.lots[side][instrument], -int(side)
+        sign = -int(side)
         worst = sign * limit_ticks
+        if sign * self.best_of(side, instrument) > worst:
+            return []
+        ranked, lots = self.ranked(side, instrument), self.lots[side][instrument]
         taken, emptied, passed = [], [], []
         seen = 0
         for entry in ranked:
@@ -279,6 +282,10 @@ class QuoteBoard:
             best[maker, instrument] = max(held, ticks) if side is BUY else min(held, ticks)
         for either in SIDES:
             self._ranked.pop((either, instrument), None)
+
+    def offers(self, side: Side, instrument: int) -> bool:
+        """Return whether anything is quoted on a side of a series."""
+        return self.best_of(side, instrument) != (NO_BID if side is BUY else NO_ASK)
 
     def best_of(self, side: Side, instrument: int) -> int:
         """Return the best quoted premium of one series in ticks, as `best` does for all."""
