@@ -126,27 +126,10 @@ def choose_ladders(views: Sequence[MakerView], parameters: MarketMakers) -> list
     first = views[0]
     if not all(view.is_beside(first) for view in views):
         raise ValueError("makers that decide together must see the same marks at the same time")
-    marks, tick = first.marks, first.tick_usd
     width = min(first.stress, parameters.stress_width)
-    waits = np.array([[_width_by_funding(view, parameters)] for view in views])
-    half = half_spreads(first, parameters, width) * waits
     inventory = np.array([view.inventory for view in views])
-    fullness = np.minimum(np.maximum(inventory / parameters.inventory_limit_lots, -1.0), 1.0)
-    shift = -parameters.inventory_skew_volatility * fullness
-
-    bid_usd = marks.value + marks.vega * (shift - half)
-    ask_usd = marks.value + marks.vega * (shift + half)
-    if any(view.adverse_move for view in views):
-        moves = np.array([[view.adverse_move] for view in views])
-        further = np.abs(marks.delta) * (
-            parameters.adverse_selection_share * moves * marks.price_usd
-        )
-        bid_usd, ask_usd = bid_usd - further, ask_usd + further
-    bid = np.floor(bid_usd / tick).astype(np.int64)
-    ask = np.ceil(ask_usd / tick).astype(np.int64)
-    ask = np.maximum(ask, np.maximum(bid + 1, 1))
+    bid, ask = _best_premiums(views, inventory, width, parameters)
     step = np.maximum((ask - bid) // 2, 1)
-
     levels = np.arange(first.levels)
     outward = step[:, :, np.newaxis] * levels
     makers, series = step.shape
@@ -154,8 +137,8 @@ def choose_ladders(views: Sequence[MakerView], parameters: MarketMakers) -> list
     np.subtract(bid[:, :, np.newaxis], outward, out=ticks[:, 0])
     np.add(ask[:, :, np.newaxis], outward, out=ticks[:, 1])
     sizes = max(int(parameters.quote_lots / width), 1) * (1 + levels)
-    may_buy = marks.alive & (inventory < parameters.inventory_limit_lots)
-    may_sell = marks.alive & (inventory > -parameters.inventory_limit_lots)
+    may_buy = first.marks.alive & (inventory < parameters.inventory_limit_lots)
+    may_sell = first.marks.alive & (inventory > -parameters.inventory_limit_lots)
     lots = np.empty_like(ticks)
     np.multiply(may_buy[:, :, np.newaxis] & (ticks[:, 0] >= 1), sizes, out=lots[:, 0])
     np.multiply(may_sell[:, :, np.newaxis], sizes, out=lots[:, 1])
@@ -166,6 +149,30 @@ def choose_ladders(views: Sequence[MakerView], parameters: MarketMakers) -> list
         else MassQuote.of(ticks[maker], lots[maker], best[maker])
         for maker, view in enumerate(views)
     ]
+
+
+def _best_premiums(
+    views: Sequence[MakerView],
+    inventory: NDArray[np.int64],
+    width: float,
+    parameters: MarketMakers,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the best bids and asks of makers in ticks, each of shape (makers, instruments)."""
+    marks, tick = views[0].marks, views[0].tick_usd
+    waits = np.array([[_width_by_funding(view, parameters)] for view in views])
+    half = half_spreads(views[0], parameters, width) * waits
+    fullness = np.minimum(np.maximum(inventory / parameters.inventory_limit_lots, -1.0), 1.0)
+    shift = -parameters.inventory_skew_volatility * fullness
+    bid_usd = marks.value + marks.vega * (shift - half)
+    ask_usd = marks.value + marks.vega * (shift + half)
+    if any(view.adverse_move for view in views):
+        moves = np.array([[view.adverse_move] for view in views])
+        taken = parameters.adverse_selection_share * moves * marks.price_usd
+        further = np.abs(marks.delta) * taken
+        bid_usd, ask_usd = bid_usd - further, ask_usd + further
+    bid = np.floor(bid_usd / tick).astype(np.int64)
+    ask = np.ceil(ask_usd / tick).astype(np.int64)
+    return bid, np.maximum(ask, np.maximum(bid + 1, 1))
 
 
 def _width_by_funding(view: MakerView, parameters: MarketMakers) -> float:
