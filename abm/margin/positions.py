@@ -27,7 +27,8 @@ class PositionTable:
 
     The table is sparse and sorted by account. Accounts that trade have rows of their own beside it,
     where a trade is one addition; the next margin pass puts those that changed into the table, all
-    at once. Memory and time go with the number of positions, not of accounts times instruments.
+    at once. Memory and time go with the number of positions, not of accounts times instruments, but
+    for at most `ROWS_KEPT` rows and those that changed.
 
     Parameters
     ----------

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from abm.margin import PositionTable
 
 
-Fill = tuple[int, int, int]
+Counterpart = tuple[int, int, int]
 """Account on the other side of an order, contracts, and their premium in ticks."""
 
 
@@ -189,7 +189,7 @@ class Exchange:
     ) -> tuple[int, int]:
         """Trade an order, and return the contracts that traded and those that found nobody."""
         book, other = self.books[order.instrument], order.side.opposite
-        fills: list[Fill] = []
+        fills: list[Counterpart] = []
         left = order.lots
         while left and book.reaches(order):
             quote = self._quote_against(order, other)
@@ -262,7 +262,9 @@ class Exchange:
                 return maker, level, order.side * price
         return None
 
-    def _fill(self, order: Order, fills: list[Fill], price_usd: float, kind: TradeKind) -> int:
+    def _fill(
+        self, order: Order, fills: list[Counterpart], price_usd: float, kind: TradeKind
+    ) -> int:
         """Settle what traded of an order, which pays the fees; return how many contracts did."""
         account, instrument, side = order.account, order.instrument, order.side
         paid = [(other, lots * ticks * self._tick_micro) for other, lots, ticks in fills]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 NO_BID = 0
 NO_ASK = int(np.iinfo(np.int64).max)
-NOTHING = np.array([NO_BID, NO_ASK]).reshape(2, 1, 1)
+NOTHING_QUOTED = np.array([NO_BID, NO_ASK]).reshape(2, 1, 1)
 """What stands where nothing is quoted, on either side."""
 
 ROW = {BUY: 0, SELL: 1}
@@ -98,10 +98,10 @@ def best_of_ladders(
     Returns
     -------
     ndarray of int64, shape (..., 2, instruments)
-        `NOTHING` where nothing is quoted.
+        `NOTHING_QUOTED` where nothing is quoted.
     """
     # The best level may have crossed the book when it was quoted, and traded away.
-    quoted = np.where(both_lots > 0, both_ticks, NOTHING)
+    quoted = np.where(both_lots > 0, both_ticks, NOTHING_QUOTED)
     best = np.empty(quoted.shape[:-1], dtype=np.int64)
     np.maximum.reduce(quoted[..., 0, :, :], axis=-1, out=best[..., 0, :])
     np.minimum.reduce(quoted[..., 1, :, :], axis=-1, out=best[..., 1, :])
@@ -139,7 +139,7 @@ class QuoteBoard:
         self._ranked: dict[tuple[Side, int], list[tuple[int, int, int, int]]] = {}
         # Best premium of each maker in each series.
         self._best = np.empty((2, makers, instruments), dtype=np.int64)
-        self._best[:] = NOTHING
+        self._best[:] = NOTHING_QUOTED
         # Makers that may have something quoted.
         self._stands = [False] * makers
 
@@ -297,7 +297,7 @@ class QuoteBoard:
         if not self._stands[maker]:
             return
         self._lots[maker] = 0
-        self._best[:, maker] = NOTHING[:, 0]
+        self._best[:, maker] = NOTHING_QUOTED[:, 0]
         self.taken[maker] = {}
         self._stands[maker] = False
         self._ranked.clear()
@@ -305,7 +305,7 @@ class QuoteBoard:
     def expire(self, instruments: NDArray[np.int64]) -> None:
         """Take the quotes on some series away."""
         self._lots[:, :, instruments] = 0
-        self._best[:, :, instruments] = NOTHING
+        self._best[:, :, instruments] = NOTHING_QUOTED
         expired = instruments.tolist()
         for maker, gone in enumerate(self.taken):
             self.taken[maker] = {key: lots for key, lots in gone.items() if key[1] not in expired}

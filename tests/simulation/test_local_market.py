@@ -184,6 +184,18 @@ def test_liquidators_see_what_their_own_sale_would_do() -> None:
     assert asked["20_000"] < 0.999 * asked["1e12"]
 
 
+def test_liquidators_see_at_once_what_another_has_bought() -> None:
+    model = model_of()
+    world = model.world
+    desk = AuctionDesk(world)
+    while not world.auctions.open_on("near"):
+        model.step()
+    slot = world.liquidators.chains.index("near")
+    before = desk.offers(slot)[0]
+    world.auctions.take(world.auctions.auctions[before.auction], 1, 1, world.now)
+    assert desk.offers(slot)[0] == replace(before, units=before.units - 1)
+
+
 def test_other_underlyings_keep_their_price() -> None:
     assert moved_price(100.0, 0.5) == 50.0
 

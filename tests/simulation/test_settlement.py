@@ -11,6 +11,7 @@ import pytest
 from abm.errors import ScenarioError
 from abm.scenario import parse_scenario
 from abm.scenario.market import ExchangeRules
+from abm.simulation.desks import REQUOTE_INVENTORY
 from abm.simulation.model import OptionsMarket
 from abm.simulation.settlement import settle_intents
 from abm.venue import Lifetime, Order, SelfTrade, Side, Trade, TradeKind, market_order
@@ -125,3 +126,34 @@ def test_a_scenario_knows_every_rule_of_self_trades_and_no_other() -> None:
     assert list(rules) == [rule.value for rule in SelfTrade]
     with pytest.raises(ScenarioError, match=r"venue\.self_trade .* did you mean 'cancel_both'"):
         world_of(self_trade="cancel_bot")
+
+
+def test_marks_are_renewed_when_a_series_expires_even_if_nothing_was_published() -> None:
+    data = tomllib.loads(SMALL_CRASH.read_text(encoding="utf-8"))
+    # Between two renewals for the time that passes, and with a price that stands still.
+    data["market"]["price"] = {"kind": "diffusion", "start_usd": 2_000, "annual_volatility": 0}
+    data["market"]["expiries"].append({"after_hours": 0.75, "strikes_usd": [2_000]})
+    data["oracles"] = {"heartbeat_seconds": 86_400}
+    data["shocks"] = {}
+    model = OptionsMarket(parse_scenario(data))
+    world = model.world
+    early = world.instruments.expiry_second == 2_700
+    while world.now < 2_700:
+        assert world.marks.alive.all()
+        model.step()
+    assert not world.marks.alive[early].any()
+    assert world.marks.alive[~early].all()
+
+
+def test_a_maker_quotes_anew_once_its_inventory_has_moved_far_enough() -> None:
+    model = OptionsMarket(parse_scenario(tomllib.loads(SMALL_CRASH.read_text(encoding="utf-8"))))
+    world, desk = model.world, model.quotes
+    model.step()
+    desk.queue_quote(0, None)
+    limit = int(world.scenario.market_makers.inventory_limit_lots * REQUOTE_INVENTORY)
+    account = world.seats[0].account
+    assert not desk.needs_new_quote(0)
+    for lots, asks in ((limit, False), (1, True), (-1, False)):
+        buyer, seller = (account, 0) if lots > 0 else (0, account)
+        world.exchange.settle(Trade(0, buyer, seller, abs(lots), 1, Side.BUY, TradeKind.ORDER))
+        assert desk.needs_new_quote(0) == asks

@@ -87,6 +87,25 @@ def test_whoever_is_rounded_up_has_no_smaller_remainder_than_whoever_is_not(
     assert min(up, default=total) >= max(down, default=0)
 
 
+# Whole numbers that a float64 holds, whose products overflow 64 bits, and some beyond.
+AMOUNTS = st.integers(2**40, 2**53 - 1) | st.integers(0, 9) | st.integers(2**53, 2**62)
+
+
+@given(AMOUNTS, st.lists(st.integers(0, 2**50) | st.integers(0, 9), min_size=1, max_size=6))
+def test_every_share_is_the_exact_quotient_or_one_unit_more(
+    amount: int, weights: list[int]
+) -> None:
+    total = sum(weights)
+    found = shares(amount, weights)
+    if not total:
+        assert found == [0] * len(weights)
+        return
+    exact = [amount * weight // total for weight in weights]
+    assert all(share - least in {0, 1} for share, least in zip(found, exact, strict=True))
+    assert sum(found) == amount
+    assert all(share == 0 for share, weight in zip(found, weights, strict=True) if not weight)
+
+
 # --- the layers
 
 
