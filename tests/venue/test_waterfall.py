@@ -42,6 +42,13 @@ def shares(amount: int, weights: list[int]) -> list[int]:
         (7, [3, 4], [3, 4]),
         (3, [0, 9, 0], [0, 3, 0]),
         (0, [0, 0], [0, 0]),
+        # In floats 13 / 17 of it is the next whole number: 94_117_647_058_823 and 9 / 17 twice and
+        # 611_764_705_882_352 and 16 / 17, of which the largest remainder and the first get a unit.
+        (
+            800_000_000_000_000,
+            [2, 2, 13],
+            [94_117_647_058_824, 94_117_647_058_823, 611_764_705_882_353],
+        ),
     ],
 )
 def test_units_are_shared_by_weight_and_the_rest_by_largest_remainder(
